@@ -1,0 +1,61 @@
+#ifndef GK_SIMD_VEC_AVX2_H
+#define GK_SIMD_VEC_AVX2_H
+
+/* The vector of the AVX2 tier, under the names that the kernels shared by the wide tiers use. */
+
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "granite/gk_types.h"
+#include "simd/unroll.h"
+
+typedef __m256 gk_vec;
+
+enum { GK_LANES = 8, GK_REGISTERS = 16 };
+
+static inline gk_vec gk_vec_set1(float value) { return _mm256_set1_ps(value); }
+static inline gk_vec gk_vec_fma(gk_vec a, gk_vec b, gk_vec c) { return _mm256_fmadd_ps(a, b, c); }
+static inline gk_vec gk_vec_mul(gk_vec a, gk_vec b) { return _mm256_mul_ps(a, b); }
+static inline gk_vec gk_vec_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline void gk_vec_store(float *p, gk_vec a) { _mm256_storeu_ps(p, a); }
+
+/* All ones in the first `count` lanes, 0 < count <= 8. */
+static inline __m256i gk_first_lanes(int64_t count) {
+  static const int32_t ones_then_zeros[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  return _mm256_loadu_si256((const __m256i *)(ones_then_zeros + 8 - count));
+}
+
+/* The first `count` lanes, zeros after them; no byte beyond is read or written. */
+static inline gk_vec gk_vec_load_first(const float *p, int64_t count) {
+  return _mm256_maskload_ps(p, gk_first_lanes(count));
+}
+static inline void gk_vec_store_first(float *p, int64_t count, gk_vec a) {
+  _mm256_maskstore_ps(p, gk_first_lanes(count), a);
+}
+
+/* The sum of all lanes, in a fixed order. */
+static inline float gk_vec_sum(gk_vec a) {
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+static inline gk_vec gk_widen_8x16(__m128i bits, int32_t dtype) {
+  if (dtype == GK_F16) return _mm256_cvtph_ps(bits);
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+}
+
+/* Eight weights of `dtype`, at any byte offset, widened exactly. */
+GK_TEMPLATE gk_vec gk_vec_load_weights(const void *weights, int32_t dtype) {
+  if (dtype == GK_F32) return _mm256_loadu_ps(weights);
+  return gk_widen_8x16(_mm_loadu_si128(weights), dtype);
+}
+GK_TEMPLATE gk_vec gk_vec_load_first_weights(const void *weights, int64_t count, int32_t dtype) {
+  if (dtype == GK_F32) return gk_vec_load_first(weights, count);
+  uint16_t padded[8] = {0};
+  memcpy(padded, weights, (size_t)count * sizeof padded[0]);
+  return gk_widen_8x16(_mm_loadu_si128((const __m128i *)padded), dtype);
+}
+
+#endif
