@@ -17,6 +17,14 @@ enum { GK_LANES = 8, GK_REGISTERS = 16 };
 static inline gk_vec gk_vec_set1(float value) { return _mm256_set1_ps(value); }
 static inline gk_vec gk_vec_fma(gk_vec a, gk_vec b, gk_vec c) { return _mm256_fmadd_ps(a, b, c); }
 static inline gk_vec gk_vec_mul(gk_vec a, gk_vec b) { return _mm256_mul_ps(a, b); }
+static inline gk_vec gk_vec_add(gk_vec a, gk_vec b) { return _mm256_add_ps(a, b); }
+static inline gk_vec gk_vec_sub(gk_vec a, gk_vec b) { return _mm256_sub_ps(a, b); }
+/* The greater; b where a is NaN. */
+static inline gk_vec gk_vec_max(gk_vec a, gk_vec b) { return _mm256_max_ps(a, b); }
+/* a where x is `equal`, else b. */
+static inline gk_vec gk_vec_where(gk_vec x, gk_vec equal, gk_vec a, gk_vec b) {
+  return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, equal, _CMP_EQ_OQ));
+}
 static inline gk_vec gk_vec_load(const float *p) { return _mm256_loadu_ps(p); }
 static inline void gk_vec_store(float *p, gk_vec a) { _mm256_storeu_ps(p, a); }
 
@@ -39,6 +47,24 @@ static inline float gk_vec_sum(gk_vec a) {
   const __m128 four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+/* The sums of all lanes of four vectors. */
+static inline __m128 gk_vec_sum4(gk_vec a, gk_vec b, gk_vec c, gk_vec d) {
+  const __m256 ab = _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+  const __m256 cd = _mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+  const __m256 abcd =
+      _mm256_add_ps(_mm256_shuffle_ps(ab, cd, 0x44), _mm256_shuffle_ps(ab, cd, 0xee));
+  return _mm_add_ps(_mm256_castps256_ps128(abcd), _mm256_extractf128_ps(abcd, 1));
+}
+
+/* Lane l of the result is the greatest, or the sum, of the lanes l, l + 4, ... of a (modulo
+ * GK_LANES). */
+static inline gk_vec gk_vec_max_of_quads(gk_vec a) {
+  return _mm256_max_ps(a, _mm256_permute2f128_ps(a, a, 1));
+}
+static inline gk_vec gk_vec_sum_of_quads(gk_vec a) {
+  return _mm256_add_ps(a, _mm256_permute2f128_ps(a, a, 1));
 }
 
 static inline gk_vec gk_widen_8x16(__m128i bits, int32_t dtype) {

@@ -1,0 +1,238 @@
+#ifndef GK_ATTENTION_VECTOR_H
+#define GK_ATTENTION_VECTOR_H
+
+/*
+ * Attention of the wide tiers; include the tier's simd/vec_<isa>.h and simd/exp_<isa>.h first.
+ *
+ * A "line" is one query: head h of row r. Four lines make a tile, which shares each load of a key
+ * or value; 16 tiles make a block, which goes over the keys once, KEYS visible ones at a time
+ * (hidden ones are left out before any of them is read), so that these are in cache for all tiles
+ * but the first. The scores of a tile stand key by key, four lines side by side, in which order
+ * softmax needs no shuffles: a vector holds GK_LANES / 4 keys of four lines.
+ *
+ * What an output row goes through depends on its query and its visible keys alone, not on its
+ * neighbours in the tile.
+ */
+
+#include <assert.h>
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+enum {
+  LINES = 4,
+  TILES = 16,
+  KEYS = 48, /* a multiple of KEYS_IN_FLIGHT and of GK_LANES / LINES */
+  KEYS_IN_FLIGHT =
+      GK_REGISTERS * 3 / 16, /* x LINES sums, + LINES or this many operands, fill the registers */
+  VALUES_IN_FLIGHT = GK_REGISTERS / 8
+};
+
+typedef struct attention_tile {
+  int lines; /* how many are lines of their own; the others repeat the last one */
+  const float *q[LINES];
+  float *out[LINES];
+  int64_t keys[LINES]; /* line l sees keys below keys[l] only; ascending */
+  int64_t seen[LINES]; /* visible keys so far */
+  gk_vec max, sum; /* of line l in the lanes l, l + 4, ...: the same maximum in all, partial sums */
+} attention_tile;
+
+/* s[j, l] = scale * q[l] . k[j] for the keys in flight */
+GK_TEMPLATE void attention_scores(const float *const *q, const float *const *k, int64_t head_dim,
+                                  float scale, float *s) {
+  gk_vec sum[KEYS_IN_FLIGHT][LINES];
+  GK_UNROLL(8) for (int j = 0; j < KEYS_IN_FLIGHT; j++) {
+    GK_UNROLL(4) for (int l = 0; l < LINES; l++) sum[j][l] = gk_vec_set1(0);
+  }
+  int64_t i = 0;
+  for (; i + GK_LANES <= head_dim; i += GK_LANES) {
+    gk_vec k_j[KEYS_IN_FLIGHT];
+    GK_UNROLL(8) for (int j = 0; j < KEYS_IN_FLIGHT; j++) k_j[j] = gk_vec_load(k[j] + i);
+    GK_UNROLL(4) for (int l = 0; l < LINES; l++) {
+      const gk_vec q_l = gk_vec_load(q[l] + i);
+      GK_UNROLL(8)
+      for (int j = 0; j < KEYS_IN_FLIGHT; j++) sum[j][l] = gk_vec_fma(q_l, k_j[j], sum[j][l]);
+    }
+  }
+  if (i < head_dim) {
+    gk_vec q_l[LINES];
+    GK_UNROLL(4) for (int l = 0; l < LINES; l++) q_l[l] = gk_vec_load_first(q[l] + i, head_dim - i);
+    GK_UNROLL(8) for (int j = 0; j < KEYS_IN_FLIGHT; j++) {
+      const gk_vec k_j = gk_vec_load_first(k[j] + i, head_dim - i);
+      GK_UNROLL(4) for (int l = 0; l < LINES; l++) sum[j][l] = gk_vec_fma(q_l[l], k_j, sum[j][l]);
+    }
+  }
+  GK_UNROLL(8) for (int j = 0; j < KEYS_IN_FLIGHT; j++) {
+    const __m128 dots = gk_vec_sum4(sum[j][0], sum[j][1], sum[j][2], sum[j][3]);
+    _mm_storeu_ps(s + j * LINES, _mm_mul_ps(dots, _mm_set1_ps(scale)));
+  }
+}
+
+/* s = exp(s - max) with the new maximum, and what the sums so far are to be multiplied by for it.
+ */
+GK_TEMPLATE void attention_softmax(attention_tile *tile, float *s, int64_t keys, float *rescale) {
+  const gk_vec nothing = gk_vec_set1(-INFINITY);
+  gk_vec max = tile->max;
+  for (int64_t at = 0; at < keys * LINES; at += GK_LANES)
+    max = gk_vec_max(gk_vec_load(s + at), max);
+  max = gk_vec_max_of_quads(max);
+  /* Before the first finite score the maximum is -Inf, and -Inf - -Inf would be NaN. */
+  const gk_vec subtract = gk_vec_where(max, nothing, gk_vec_set1(0), max);
+  const gk_vec factor =
+      gk_vec_where(max, tile->max, gk_vec_set1(1), gk_vec_exp(gk_vec_sub(tile->max, subtract)));
+  gk_vec sum = gk_vec_mul(tile->sum, factor);
+  for (int64_t at = 0; at < keys * LINES; at += GK_LANES) {
+    const gk_vec p = gk_vec_exp(gk_vec_sub(gk_vec_load(s + at), subtract));
+    gk_vec_store(s + at, p);
+    sum = gk_vec_add(sum, p);
+  }
+  tile->max = max;
+  tile->sum = sum;
+  gk_vec_store_first(rescale, LINES, factor);
+}
+
+/* out[l, i..] = out[l, i..] * rescale[l] + sum over j of p[j, l] * v[j, i..], for `vecs` vectors or
+ * `tail` lanes of i */
+GK_TEMPLATE void attention_values_at(int lines, int vecs, int64_t tail, float *const *out,
+                                     const float *v, const int64_t *key, int64_t begin, int64_t end,
+                                     const float *p, const float *rescale) {
+  gk_vec sum[LINES][VALUES_IN_FLIGHT];
+  GK_UNROLL(4) for (int l = 0; l < lines; l++) {
+    GK_UNROLL(4) for (int u = 0; u < vecs; u++) {
+      const float *out_lu = out[l] + u * GK_LANES;
+      sum[l][u] = gk_vec_mul(tail ? gk_vec_load_first(out_lu, tail) : gk_vec_load(out_lu),
+                             gk_vec_set1(rescale[l]));
+    }
+  }
+  for (int64_t j = begin; j < end; j++) {
+    gk_vec v_j[VALUES_IN_FLIGHT];
+    GK_UNROLL(4) for (int u = 0; u < vecs; u++) {
+      const float *v_ju = v + key[j] + u * GK_LANES;
+      v_j[u] = tail ? gk_vec_load_first(v_ju, tail) : gk_vec_load(v_ju);
+    }
+    GK_UNROLL(4) for (int l = 0; l < lines; l++) {
+      const gk_vec p_jl = gk_vec_set1(p[j * LINES + l]);
+      GK_UNROLL(4) for (int u = 0; u < vecs; u++) sum[l][u] = gk_vec_fma(p_jl, v_j[u], sum[l][u]);
+    }
+  }
+  GK_UNROLL(4) for (int l = 0; l < lines; l++) {
+    GK_UNROLL(4) for (int u = 0; u < vecs; u++) {
+      float *out_lu = out[l] + u * GK_LANES;
+      if (tail) {
+        gk_vec_store_first(out_lu, tail, sum[l][u]);
+      } else {
+        gk_vec_store(out_lu, sum[l][u]);
+      }
+    }
+  }
+}
+
+/* The above for all of head_dim. */
+GK_TEMPLATE void attention_values(int lines, int64_t head_dim, float *const *out, const float *v,
+                                  const int64_t *key, int64_t begin, int64_t end, const float *p,
+                                  const float *rescale) {
+  float *out_i[LINES];
+  int64_t i = 0;
+#define ATTENTION_VALUES_AT(vecs, tail)                               \
+  GK_UNROLL(4) for (int l = 0; l < lines; l++) out_i[l] = out[l] + i; \
+  attention_values_at(lines, vecs, tail, out_i, v + i, key, begin, end, p, rescale)
+  for (; i + VALUES_IN_FLIGHT * GK_LANES <= head_dim; i += VALUES_IN_FLIGHT * GK_LANES) {
+    ATTENTION_VALUES_AT(VALUES_IN_FLIGHT, 0);
+  }
+  for (; i + GK_LANES <= head_dim; i += GK_LANES) {
+    ATTENTION_VALUES_AT(1, 0);
+  }
+  if (i < head_dim) {
+    ATTENTION_VALUES_AT(1, head_dim - i);
+  }
+#undef ATTENTION_VALUES_AT
+}
+
+/* One tile over one block of `count` visible keys: key[j] the number, at[j] the offset of the row.
+ */
+GK_TEMPLATE void attention_step(attention_tile *tile, const float *k, const float *v,
+                                const int64_t *key, const int64_t *at, int64_t count,
+                                int64_t head_dim, float scale) {
+  int64_t visible[LINES];
+  for (int l = 0; l < LINES; l++) {
+    visible[l] = count;
+    while (visible[l] > 0 && key[visible[l] - 1] >= tile->keys[l]) visible[l]--;
+    tile->seen[l] += visible[l];
+  }
+  const int64_t all = visible[0], any = visible[LINES - 1]; /* ascending, as tile->keys */
+  if (any == 0) return;
+
+  float s[KEYS * LINES];
+  for (int64_t j = 0; j < any; j += KEYS_IN_FLIGHT) {
+    const float *k_j[KEYS_IN_FLIGHT]; /* a last few that are missing repeat the last key */
+    for (int u = 0; u < KEYS_IN_FLIGHT; u++) k_j[u] = k + at[j + u < any ? j + u : any - 1];
+    attention_scores(tile->q, k_j, head_dim, scale, s + j * LINES);
+  }
+  const int64_t group = GK_LANES / LINES, padded = (any + group - 1) / group * group;
+  for (int l = 0; l < LINES; l++) {
+    for (int64_t j = visible[l]; j < padded; j++) s[j * LINES + l] = -INFINITY;
+  }
+
+  static const float unchanged[LINES] = {1, 1, 1, 1};
+  float rescale[LINES];
+  attention_softmax(tile, s, padded, rescale);
+  attention_values(LINES, head_dim, tile->out, v, at, 0, all, s, rescale);
+  /* Values that some lines do not see stay out of their sums altogether: 0 * NaN would be NaN. */
+  for (int l = 0; l < tile->lines && all < any; l++) {
+    attention_values(1, head_dim, tile->out + l, v, at, all, visible[l], s + l, unchanged);
+  }
+}
+
+GK_TEMPLATE void attention(const float *q, int64_t q_stride, int64_t heads, int64_t rows,
+                           const float *k, const float *v, int64_t kv_stride, int64_t past,
+                           const uint8_t *key_mask, int64_t head_dim, float scale, float *out,
+                           int64_t out_stride) {
+  assert(heads >= 0 && rows >= 0 && past >= 0 && head_dim >= 0);
+  const int64_t lines = rows * heads;
+  for (int64_t line = 0; line < lines; line += TILES * LINES) {
+    attention_tile tiles[TILES];
+    int tile_count = 0;
+    int64_t keys = 0;
+    for (int64_t t = line; t < lines && tile_count < TILES; t += LINES, tile_count++) {
+      attention_tile *tile = &tiles[tile_count];
+      tile->lines = lines - t < LINES ? (int)(lines - t) : LINES;
+      for (int l = 0; l < LINES; l++) {
+        const int64_t own = t + (l < tile->lines ? l : tile->lines - 1), r = own / heads,
+                      h = own % heads;
+        tile->q[l] = q + r * q_stride + h * head_dim;
+        tile->out[l] = out + r * out_stride + h * head_dim;
+        tile->keys[l] = past + r + 1;
+        tile->seen[l] = 0;
+        memset(tile->out[l], 0, (size_t)head_dim * sizeof(float));
+      }
+      tile->max = gk_vec_set1(-INFINITY);
+      tile->sum = gk_vec_set1(0);
+      keys = tile->keys[LINES - 1];
+    }
+
+    int64_t next = 0;
+    while (next < keys) {
+      int64_t key[KEYS], at[KEYS], count = 0;
+      for (; next < keys && count < KEYS; next++) {
+        if (key_mask != NULL && key_mask[next] == 0) continue;
+        key[count] = next;
+        at[count++] = next * kv_stride;
+      }
+      for (int t = 0; t < tile_count && count > 0; t++) {
+        attention_step(&tiles[t], k, v, key, at, count, head_dim, scale);
+      }
+    }
+
+    for (int t = 0; t < tile_count; t++) {
+      float sum[LINES];
+      gk_vec_store_first(sum, LINES, gk_vec_sum_of_quads(tiles[t].sum));
+      for (int l = 0; l < tiles[t].lines; l++) {
+        const float normalise = 1 / sum[l];
+        if (tiles[t].seen[l] == 0) continue; /* zeros */
+        for (int64_t i = 0; i < head_dim; i++) tiles[t].out[l][i] *= normalise;
+      }
+    }
+  }
+}
+
+#endif

@@ -1,0 +1,311 @@
+#include "check.h"
+
+typedef struct attention_case {
+  int64_t heads, rows, past, head_dim;
+  float scale;
+  const uint8_t *key_mask; /* chosen by the test; [past + rows] */
+} attention_case;
+
+static bool is_visible(const attention_case *c, int64_t r, int64_t j) {
+  return j <= c->past + r && (c->key_mask == NULL || c->key_mask[j] != 0);
+}
+
+/* The definition, in double. `p` has room for past + rows numbers. Returns the largest |score|, or
+ * -1 without a key. */
+static double reference_probabilities(const attention_case *c, const float *q, const float *k,
+                                      int64_t kv_stride, int64_t r, double *p) {
+  double max = -INFINITY, sum = 0, magnitude = -1;
+  for (int64_t j = 0; j < c->past + c->rows; j++) {
+    p[j] = 0;
+    if (!is_visible(c, r, j)) continue;
+    double dot = 0;
+    for (int64_t i = 0; i < c->head_dim; i++) dot += (double)q[i] * (double)k[j * kv_stride + i];
+    p[j] = (double)c->scale * dot;
+    if (!(p[j] <= max)) max = p[j];
+    magnitude = fmax(magnitude, fabs(p[j]));
+  }
+  for (int64_t j = 0; j < c->past + c->rows; j++) {
+    if (is_visible(c, r, j)) sum += (p[j] = exp(p[j] - max));
+  }
+  for (int64_t j = 0; j < c->past + c->rows; j++) {
+    if (is_visible(c, r, j)) p[j] /= sum;
+  }
+  return magnitude;
+}
+
+/* Runs attention on operands that the caller may have spiked, and compares all of out with the
+ * definition. */
+static void compare(const attention_case *c, const float *q, int64_t q_stride, const float *k,
+                    const float *v, int64_t kv_stride, const float *out, int64_t out_stride) {
+  const int64_t keys = c->past + c->rows;
+  double *p = malloc((size_t)keys * sizeof *p);
+  for (int64_t r = 0; r < c->rows; r++) {
+    for (int64_t h = 0; h < c->heads; h++) {
+      const double score =
+          reference_probabilities(c, q + r * q_stride + h * c->head_dim, k, kv_stride, r, p);
+      for (int64_t i = 0; i < c->head_dim; i++) {
+        double expected = 0, max_v = 0;
+        for (int64_t j = 0; j < keys; j++) {
+          if (!is_visible(c, r, j)) continue;
+          expected += p[j] * (double)v[j * kv_stride + i];
+          max_v = fmax(max_v, fabs((double)v[j * kv_stride + i]));
+        }
+        const double tolerance =
+            score < 0 ? 0 : (double)(c->head_dim + keys + 16) * CHECK_EPS * (1 + score) * max_v;
+        CHECK_CLOSE(out[r * out_stride + h * c->head_dim + i], expected, tolerance, "out[%d,%d,%d]",
+                    (int)r, (int)h, (int)i);
+      }
+    }
+  }
+  free(p);
+}
+
+static void name_case(const attention_case *c, int place) {
+  check_case("place=%d heads=%lld rows=%lld past=%lld head_dim=%lld mask=%d", place,
+             (long long)c->heads, (long long)c->rows, (long long)c->past, (long long)c->head_dim,
+             c->key_mask != NULL);
+}
+
+/* One call on padded buffers at guard pages; contents of hidden keys are NaN. */
+static void check_attention(const gk_table *kernels, int place, const attention_case *c) {
+  name_case(c, place);
+  const int64_t keys = c->past + c->rows, hd = c->head_dim;
+  const int64_t q_stride = c->heads * hd + 3, kv_stride = hd + 2, out_stride = c->heads * hd + 1;
+  float *q = check_f32(place, c->rows, c->heads * hd, q_stride);
+  check_fill(q, c->rows, c->heads * hd, q_stride, -1, 1);
+  float *k = check_f32(place, keys, hd, kv_stride), *v = check_f32(place, keys, hd, kv_stride);
+  for (int64_t j = 0; j < keys; j++) {
+    if (c->key_mask != NULL && c->key_mask[j] == 0) continue; /* stays NaN */
+    check_fill(k + j * kv_stride, 1, hd, hd, -1, 1);
+    check_fill(v + j * kv_stride, 1, hd, hd, -1, 1);
+  }
+  uint8_t *mask = NULL;
+  if (c->key_mask != NULL) {
+    mask = check_weights(place, 1, keys, keys, 1);
+    memcpy(mask, c->key_mask, (size_t)keys);
+    check_seal(mask);
+  }
+  check_seal(q);
+  check_seal(k);
+  check_seal(v);
+  float *out = check_f32(place, c->rows, c->heads * hd, out_stride);
+  kernels->attention_f32(q, q_stride, c->heads, c->rows, k, v, kv_stride, c->past, mask, hd,
+                         c->scale, out, out_stride);
+  compare(c, q, q_stride, k, v, kv_stride, out, out_stride);
+  check_release();
+}
+
+/* head_dim runs through every tail of a vector of 8 and of 16, and of the registers that hold
+ * values. */
+static void every_tail_matches_reference(const gk_table *kernels) {
+  static const int64_t more[] = {48, 63, 64, 65, 72, 80, 96, 128, 131};
+  CHECK_EACH_PLACE(place) {
+    for (int64_t hd = 1; hd <= 33 + 9; hd++) {
+      const attention_case c = {1 + hd % 5, 1 + hd % 3, hd % 7, hd <= 33 ? hd : more[hd - 34],
+                                0.3f,       NULL};
+      check_attention(kernels, place, &c);
+    }
+  }
+}
+
+/* Around the blocks of 48 keys and of 64 queries, and every remainder of the tiles of 4 queries and
+ * 3 or 6 keys. */
+static void every_block_edge_matches_reference(const gk_table *kernels) {
+  for (int64_t rows = 1; rows <= 13; rows++) {
+    for (int64_t heads = 1; heads <= 9; heads++) {
+      const attention_case c = {heads, rows, rows % 4, 17, 0.25f, NULL};
+      check_attention(kernels, (int)(rows % CHECK_PLACES), &c);
+    }
+  }
+  for (int64_t past = 0; past <= 100; past++) {
+    const attention_case one = {1, 1, past, 8, 1, NULL}, grouped = {4, 2, past, 19, 1, NULL};
+    check_attention(kernels, (int)(past % CHECK_PLACES), &one);
+    check_attention(kernels, (int)(past % CHECK_PLACES), &grouped);
+  }
+  for (int64_t rows = 46; rows <= 66; rows += 4) {
+    for (int64_t heads = 1; heads <= 3; heads++) {
+      const attention_case c = {heads, rows, 5, 16, 0.5f, NULL};
+      check_attention(kernels, (int)(rows % CHECK_PLACES), &c);
+    }
+  }
+}
+
+static void model_shapes_match_reference(const gk_table *kernels) {
+  const attention_case cases[] = {
+      {4, 1, 300, 64, 0.015625f, NULL},  /* decode, grouped queries */
+      {4, 70, 0, 64, 0.015625f, NULL},   /* prefill */
+      {2, 9, 150, 128, 0.0078125f, NULL} /* draft tokens after a prompt */
+  };
+  for (size_t i = 0; i < 3; i++) check_attention(kernels, 0, &cases[i]);
+}
+
+static void hidden_keys_are_left_out(const gk_table *kernels) {
+  uint8_t mask[256];
+  for (int round = 0; round < 60; round++) {
+    const attention_case c = {
+        1 + check_below(5), 1 + check_below(20), check_below(120), 1 + check_below(40), 0.5f, mask};
+    const int64_t keys = c.past + c.rows, density = 1 + check_below(8);
+    for (int64_t j = 0; j < keys; j++)
+      mask[j] = check_below(8) < density ? (uint8_t)(1 + check_below(255)) : 0;
+    if (round % 3 == 0)
+      memset(mask, 0, (size_t)(c.past + c.rows / 2)); /* left padding: first rows see nothing */
+    if (round % 10 == 0) memset(mask, 0, (size_t)keys);
+    check_attention(kernels, round % CHECK_PLACES, &c);
+  }
+}
+
+/* NaN and Inf in one row's key, value or query reach exactly the rows that see it. */
+static void special_values_stay_with_those_who_see_them(const gk_table *kernels) {
+  enum { HEADS = 3, ROWS = 11, PAST = 44, HD = 21, KEYS = PAST + ROWS, WIDTH = HEADS * HD };
+  for (int64_t spike = PAST - 2; spike < KEYS; spike++) {
+    for (int what = 0; what < 4; what++) {
+      check_case("key=%lld what=%d", (long long)spike, what);
+      float *q = check_f32(0, ROWS, WIDTH, WIDTH), *k = check_f32(0, KEYS, HD, HD),
+            *v = check_f32(0, KEYS, HD, HD);
+      check_fill(q, ROWS, WIDTH, WIDTH, 0.25f, 1);
+      check_fill(k, KEYS, HD, HD, -1, 1);
+      check_fill(v, KEYS, HD, HD, -1, 1);
+      if (what == 0) k[spike * HD + 20] = NAN;
+      if (what == 1) v[spike * HD + 7] = NAN;
+      if (what == 2) v[spike * HD + 20] = -INFINITY;
+      if (what == 3) k[spike * HD + 3] = -INFINITY; /* weighs nothing */
+      float *out = check_f32(0, ROWS, WIDTH, WIDTH);
+      kernels->attention_f32(q, WIDTH, HEADS, ROWS, k, v, HD, PAST, NULL, HD, 1, out, WIDTH);
+      for (int64_t r = 0; r < ROWS; r++) {
+        for (int64_t at = 0; at < WIDTH; at++) {
+          const float value = out[r * WIDTH + at];
+          const bool seen = spike <= PAST + r, same_column = at % HD == (what == 1 ? 7 : 20);
+          if (what == 0) CHECK(isnan(value) == seen);
+          if (what == 1) CHECK(isnan(value) == (seen && same_column));
+          if (what == 2) CHECK(seen && same_column ? value == -INFINITY : isfinite(value));
+          if (what == 3) CHECK(isfinite(value));
+        }
+      }
+      check_release();
+    }
+  }
+  /* A query's NaN stays in its head and row, and a first key of score -Inf does not spoil what
+   * follows. */
+  float *q = check_f32(0, ROWS, WIDTH, WIDTH), *k = check_f32(0, KEYS, HD, HD),
+        *v = check_f32(0, KEYS, HD, HD);
+  check_fill(q, ROWS, WIDTH, WIDTH, 0.25f, 1);
+  check_fill(k, KEYS, HD, HD, -1, 1);
+  check_fill(v, KEYS, HD, HD, -1, 1);
+  q[4 * WIDTH + 1 * HD + 5] = NAN;
+  for (int64_t j = 0; j < KEYS - ROWS; j++) k[j * HD] = -INFINITY;
+  float *out = check_f32(0, ROWS, WIDTH, WIDTH);
+  kernels->attention_f32(q, WIDTH, HEADS, ROWS, k, v, HD, PAST, NULL, HD, 1, out, WIDTH);
+  for (int64_t r = 0; r < ROWS; r++) {
+    for (int64_t at = 0; at < WIDTH; at++)
+      CHECK(isnan(out[r * WIDTH + at]) == (r == 4 && at / HD == 1));
+  }
+  check_release();
+}
+
+/* Scores of thousands, growing and falling along the keys: exp of one alone would overflow, or all
+ * would vanish. */
+static void large_scores_neither_overflow_nor_vanish(const gk_table *kernels) {
+  enum { ROWS = 3, PAST = 120, HD = 24, KEYS = PAST + ROWS };
+  for (int falling = 0; falling < 2; falling++) {
+    for (float size = 10; size < 1e5f; size *= 10) {
+      const attention_case c = {2, ROWS, PAST, HD, 1, NULL};
+      name_case(&c, falling);
+      float *q = check_f32(0, ROWS, 2 * HD, 2 * HD), *k = check_f32(0, KEYS, HD, HD),
+            *v = check_f32(0, KEYS, HD, HD);
+      check_fill(q, ROWS, 2 * HD, 2 * HD, 0.5f, 1);
+      check_fill(v, KEYS, HD, HD, -1, 1);
+      for (int64_t j = 0; j < KEYS; j++) {
+        const float grown = (float)(falling ? KEYS - j : j) / KEYS * size;
+        check_fill(k + j * HD, 1, HD, HD, grown - 1, grown + 1);
+      }
+      float *out = check_f32(0, ROWS, 2 * HD, 2 * HD);
+      kernels->attention_f32(q, 2 * HD, 2, ROWS, k, v, HD, PAST, NULL, HD, 1, out, 2 * HD);
+      compare(&c, q, 2 * HD, k, v, HD, out, 2 * HD);
+      check_release();
+    }
+  }
+}
+
+/*
+ * Rows in one call, in two, or head by head: the same bits. The contract promises only the same up
+ * to its precision; all tiers do better, which keeps greedy decoding independent of how work is
+ * split, so it is worth noticing a loss.
+ */
+static void splits_change_no_bit(const gk_table *kernels) {
+  enum { HEADS = 3, ROWS = 30, PAST = 40, HD = 21, KEYS = PAST + ROWS, WIDTH = HEADS * HD };
+  float *q = check_f32(0, ROWS, WIDTH, WIDTH), *k = check_f32(0, KEYS, HD, HD),
+        *v = check_f32(0, KEYS, HD, HD);
+  check_fill(q, ROWS, WIDTH, WIDTH, -2, 2);
+  check_fill(k, KEYS, HD, HD, -1, 1);
+  check_fill(v, KEYS, HD, HD, -1, 1);
+  uint8_t *mask = check_weights(0, 1, KEYS, KEYS, 1);
+  for (int64_t j = 0; j < KEYS; j++) mask[j] = j % 5 != 2;
+  float *whole = check_f32(0, ROWS, WIDTH, WIDTH), *split = check_f32(0, ROWS, WIDTH, WIDTH);
+  kernels->attention_f32(q, WIDTH, HEADS, ROWS, k, v, HD, PAST, mask, HD, 0.5f, whole, WIDTH);
+  for (int64_t at = 0; at <= ROWS; at++) {
+    check_case("split=%lld", (long long)at);
+    kernels->attention_f32(q, WIDTH, HEADS, at, k, v, HD, PAST, mask, HD, 0.5f, split, WIDTH);
+    for (int64_t h = 0; h < HEADS; h++) {
+      kernels->attention_f32(q + at * WIDTH + h * HD, WIDTH, 1, ROWS - at, k, v, HD, PAST + at,
+                             mask, HD, 0.5f, split + at * WIDTH + h * HD, WIDTH);
+    }
+    for (int64_t i = 0; i < ROWS * WIDTH; i++) {
+      CHECK_SAME(split[i], whole[i], "out[%lld,%lld]", (long long)(i / WIDTH),
+                 (long long)(i % WIDTH));
+    }
+  }
+  check_release();
+}
+
+static void size_zero_does_nothing(const gk_table *kernels) {
+  float *q = check_f32(0, 2, 8, 8), *k = check_f32(0, 2, 8, 8), *v = check_f32(0, 2, 8, 8),
+        *out = check_f32(0, 2, 8, 8);
+  kernels->attention_f32(q, 8, 1, 0, k, v, 8, 2, NULL, 8, 1, out, 8);
+  kernels->attention_f32(q, 8, 0, 2, k, v, 8, 0, NULL, 8, 1, out, 8);
+  kernels->attention_f32(q, 8, 1, 2, k, v, 8, 0, NULL, 0, 1, out, 8);
+  for (int i = 0; i < 16; i++) CHECK(isnan(out[i]));
+}
+
+static void probabilities_match_reference(const gk_table *kernels) {
+  uint8_t mask[128];
+  for (int round = 0; round < 60; round++) {
+    const attention_case c = {
+        1 + check_below(4),     1 + check_below(12), check_below(40), 1 + check_below(20), 0.5f,
+        round % 2 ? mask : NULL};
+    const int place = round % CHECK_PLACES;
+    name_case(&c, place);
+    const int64_t keys = c.past + c.rows, hd = c.head_dim, width = c.heads * hd,
+                  p_stride = c.rows * keys + 4;
+    for (int64_t j = 0; j < keys; j++) mask[j] = check_below(3) != 0;
+    if (round % 5 == 1) memset(mask, 0, (size_t)c.past + 1);
+    float *q = check_f32(place, c.rows, width, width + 2), *k = check_f32(place, keys, hd, hd + 1);
+    check_fill(q, c.rows, width, width + 2, -1, 1);
+    for (int64_t j = 0; j < keys; j++) {
+      if (c.key_mask == NULL || mask[j]) check_fill(k + j * (hd + 1), 1, hd, hd, -3, 3);
+    }
+    float *p = check_f32(place, c.heads, c.rows * keys, p_stride);
+    kernels->attention_probs_f32(q, width + 2, c.heads, c.rows, k, hd + 1, c.past, c.key_mask, hd,
+                                 c.scale, p, p_stride);
+    double expected[128];
+    for (int64_t h = 0; h < c.heads; h++) {
+      for (int64_t r = 0; r < c.rows; r++) {
+        const double score =
+            reference_probabilities(&c, q + r * (width + 2) + h * hd, k, hd + 1, r, expected);
+        for (int64_t j = 0; j < keys; j++) {
+          const double tolerance = is_visible(&c, r, j) ? (double)(hd + keys + 16) * CHECK_EPS *
+                                                              (1 + score) * expected[j]
+                                                        : 0;
+          CHECK_CLOSE(p[h * p_stride + r * keys + j], expected[j], tolerance, "p[%d,%d,%d]", (int)r,
+                      (int)h, (int)j);
+        }
+      }
+    }
+    check_release();
+  }
+}
+
+CHECK_MAIN(CHECK_TEST(every_tail_matches_reference), CHECK_TEST(every_block_edge_matches_reference),
+           CHECK_TEST(model_shapes_match_reference), CHECK_TEST(hidden_keys_are_left_out),
+           CHECK_TEST(special_values_stay_with_those_who_see_them),
+           CHECK_TEST(large_scores_neither_overflow_nor_vanish), CHECK_TEST(splits_change_no_bit),
+           CHECK_TEST(size_zero_does_nothing), CHECK_TEST(probabilities_match_reference))
