@@ -1,0 +1,298 @@
+package org.graniteffm.runtime.safetensors;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.graniteffm.runtime.ModelFormatException;
+import org.graniteffm.runtime.Names;
+import org.graniteffm.runtime.UnsupportedModelException;
+import org.graniteffm.runtime.tensor.Tensor;
+
+/**
+ * The tensors of a checkpoint folder: one {@code model.safetensors}, or the shards that {@code
+ * model.safetensors.index.json} lists.
+ *
+ * <p>All files are mapped read-only into one shared arena that the checkpoint owns. Tensors live
+ * until {@link #close}; using one afterwards throws {@link IllegalStateException}. Any thread may
+ * use and close a checkpoint; whoever closes it sees to it that no native call is still reading.
+ *
+ * <p>The index and the shards must agree exactly: a tensor that is missing, stands in two shards,
+ * or stands in a shard without being listed, is refused. Symbolic links in the folder are followed,
+ * since hub caches consist of them. Pickle files are never read.
+ */
+public final class Checkpoint implements AutoCloseable {
+  private static final String SINGLE = "model.safetensors";
+  private static final String INDEX = "model.safetensors.index.json";
+
+  private final Path directory;
+  private final Arena arena;
+  private final List<SafetensorsFile> files;
+  private final Map<String, SafetensorsFile> fileOf;
+  private final long byteSize;
+
+  private Checkpoint(
+      Path directory,
+      Arena arena,
+      List<SafetensorsFile> files,
+      Map<String, SafetensorsFile> fileOf) {
+    this.directory = directory;
+    this.arena = arena;
+    this.files = List.copyOf(files);
+    this.fileOf = Collections.unmodifiableMap(fileOf);
+    this.byteSize = files.stream().mapToLong(SafetensorsFile::byteSize).sum();
+  }
+
+  /**
+   * Checks and maps the tensors of a folder. If it throws, nothing stays open or mapped.
+   *
+   * @param directory the folder
+   * @return the checkpoint, to be closed
+   * @throws NoSuchFileException if there is no such folder, no checkpoint in it, or a file that its
+   *     index names is missing
+   * @throws NotDirectoryException if it is not a folder
+   * @throws UnsupportedModelException if a dtype is not supported, or all there is is a pickle file
+   * @throws ModelFormatException if a file is malformed, or index and shards disagree
+   * @throws IOException if a file cannot be read or mapped
+   */
+  public static Checkpoint open(Path directory) throws IOException {
+    checkDirectory(directory);
+    Path single = directory.resolve(SINGLE);
+    Path index = directory.resolve(INDEX);
+    Arena arena = Arena.ofShared();
+    boolean done = false;
+    try {
+      Checkpoint checkpoint;
+      if (isThere(single)) {
+        checkpoint = openSingle(directory, single, arena);
+      } else if (isThere(index)) {
+        checkpoint = openSharded(directory, ShardIndex.read(index), arena);
+      } else {
+        throw nothingIn(directory);
+      }
+      done = true;
+      return checkpoint;
+    } finally {
+      if (!done) {
+        arena.close();
+      }
+    }
+  }
+
+  private static void checkDirectory(Path directory) throws IOException {
+    if (!Files.isDirectory(directory)) {
+      if (Files.notExists(directory)) {
+        throw new NoSuchFileException(Text.of(directory), null, "no such folder");
+      }
+      throw new NotDirectoryException(Text.of(directory));
+    }
+  }
+
+  /** A link that leads nowhere is there: taking the next best file instead would be a guess. */
+  private static boolean isThere(Path file) {
+    return Files.exists(file, LinkOption.NOFOLLOW_LINKS);
+  }
+
+  private static Checkpoint openSingle(Path directory, Path single, Arena arena)
+      throws IOException {
+    SafetensorsFile file = SafetensorsFile.open(single, arena);
+    Map<String, SafetensorsFile> fileOf = LinkedHashMap.newLinkedHashMap(file.tensors().size());
+    file.tensors().keySet().forEach(name -> fileOf.put(name, file));
+    return new Checkpoint(directory, arena, List.of(file), fileOf);
+  }
+
+  private static Checkpoint openSharded(Path directory, ShardIndex index, Arena arena)
+      throws IOException {
+    List<SafetensorsFile> files = new ArrayList<>();
+    Map<String, SafetensorsFile> fileOf = new LinkedHashMap<>();
+    for (Map.Entry<String, Path> shard : index.shards().entrySet()) {
+      SafetensorsFile file = SafetensorsFile.open(shard.getValue(), arena);
+      index.checkHolds(shard.getKey(), file.tensors().keySet());
+      file.tensors().keySet().forEach(name -> fileOf.put(name, file));
+      files.add(file);
+    }
+    index.checkComplete(fileOf);
+    return new Checkpoint(directory, arena, files, fileOf);
+  }
+
+  private static IOException nothingIn(Path directory) throws IOException {
+    String lookedFor = "looked for " + SINGLE + " and " + INDEX;
+    try (DirectoryStream<Path> entries =
+        Files.newDirectoryStream(directory, "{pytorch_model*,*.pt,*.pth,*.ckpt,*.pkl}")) {
+      for (Path entry : entries) {
+        return new UnsupportedModelException(
+            "%s: %s, found only %s: pickle files are never read, convert it to safetensors"
+                .formatted(
+                    Text.of(directory), lookedFor, Names.quote(entry.getFileName().toString())));
+      }
+    } catch (DirectoryIteratorException e) {
+      throw e.getCause();
+    }
+    return new NoSuchFileException(Text.of(directory), null, "no checkpoint: " + lookedFor);
+  }
+
+  /**
+   * The folder.
+   *
+   * @return as given to {@link #open}
+   */
+  public Path directory() {
+    return directory;
+  }
+
+  /**
+   * The files that hold the tensors.
+   *
+   * @return sorted by name; not modifiable
+   */
+  public List<Path> files() {
+    return files.stream().map(SafetensorsFile::path).toList();
+  }
+
+  /**
+   * The names of all tensors.
+   *
+   * @return file by file, in the order of each header; not modifiable
+   */
+  public Set<String> names() {
+    return fileOf.keySet();
+  }
+
+  /**
+   * Finds a tensor.
+   *
+   * @param name its name
+   * @return the tensor, of any dtype, or null if there is none of that name
+   * @throws IllegalStateException if the checkpoint is closed
+   */
+  public Tensor find(String name) {
+    checkOpen();
+    SafetensorsFile file = fileOf.get(name);
+    return file == null ? null : file.tensors().get(name);
+  }
+
+  /**
+   * Finds a tensor that must be there to compute with.
+   *
+   * @param name its name
+   * @param shape the dimensions it must have; none for a scalar
+   * @return the tensor: F32, F16 or BF16, of that shape
+   * @throws ModelFormatException if there is none of that name, or its shape differs
+   * @throws UnsupportedModelException if its dtype is no weight type
+   * @throws IllegalStateException if the checkpoint is closed
+   */
+  public Tensor require(String name, long... shape) throws ModelFormatException {
+    Tensor tensor = find(name);
+    if (tensor == null) {
+      throw new ModelFormatException(
+          "%s: tensor %s: expected with shape %s, found none of that name"
+              .formatted(Text.of(directory), Names.quote(name), Arrays.toString(shape)));
+    }
+    String where = Text.of(fileOf.get(name).path()) + ": tensor " + Names.quote(name);
+    if (!tensor.hasShape(shape)) {
+      throw new ModelFormatException(
+          "%s: shape: expected %s, found %s"
+              .formatted(where, Arrays.toString(shape), Arrays.toString(tensor.shape())));
+    }
+    if (!tensor.dtype().isWeight()) {
+      throw new UnsupportedModelException(
+          "%s: dtype: %s is not supported for weights, supported are F32, F16, BF16"
+              .formatted(where, tensor.dtype()));
+    }
+    return tensor;
+  }
+
+  /**
+   * The name of the file that holds a tensor.
+   *
+   * @param name the tensor's name
+   * @return a file name without folder, or null if there is no such tensor
+   */
+  public String fileOf(String name) {
+    SafetensorsFile file = fileOf.get(name);
+    return file == null ? null : file.path().getFileName().toString();
+  }
+
+  /**
+   * The size of all tensors together.
+   *
+   * @return in bytes
+   */
+  public long byteSize() {
+    return byteSize;
+  }
+
+  /**
+   * The arena that owns the mappings: what is allocated from it lives as long as they do.
+   *
+   * @return a shared arena, closed by {@link #close} only
+   */
+  public Arena arena() {
+    return arena;
+  }
+
+  /**
+   * Compares the files with their state when they were opened: see {@link
+   * SafetensorsFile#isRewritten}.
+   *
+   * @return those that were written to since; usually none
+   * @throws ModelFormatException if one was cut short, so that reading its tensors may kill the
+   *     process
+   * @throws IOException if a file's state cannot be read
+   */
+  public List<Path> rewrittenFiles() throws IOException {
+    List<Path> rewritten = new ArrayList<>();
+    for (SafetensorsFile file : files) {
+      if (file.isRewritten()) {
+        rewritten.add(file.path());
+      }
+    }
+    return rewritten;
+  }
+
+  /**
+   * Whether {@link #close} was called.
+   *
+   * @return true if the tensors are gone
+   */
+  public boolean isClosed() {
+    return !arena.scope().isAlive();
+  }
+
+  private void checkOpen() {
+    if (isClosed()) {
+      throw new IllegalStateException("checkpoint " + Text.of(directory) + " is closed");
+    }
+  }
+
+  /**
+   * Unmaps all files. A second call does nothing.
+   *
+   * @throws IllegalStateException if a native call is reading a tensor; the checkpoint then stays
+   *     open
+   */
+  @Override
+  public synchronized void close() {
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
+  }
+
+  /** The folder and the number of tensors. */
+  @Override
+  public String toString() {
+    return "%s (%d tensors)".formatted(Text.of(directory), fileOf.size());
+  }
+}
