@@ -1,0 +1,29 @@
+/**
+ * Granite models on the CPU: reads checkpoints and generates text, without Python.
+ *
+ * <p>Layers point one way: generation, then the model, then operations on tensors, then the
+ * bindings of the native kernels. Beside them stand the readers of what a checkpoint folder holds:
+ * {@link org.graniteffm.runtime.safetensors} for weights, {@link org.graniteffm.runtime.json} for
+ * everything in JSON.
+ *
+ * <p>This package itself holds what they all share: {@link
+ * org.graniteffm.runtime.ModelFormatException} for files whose content is wrong, its subclass
+ * {@link org.graniteffm.runtime.UnsupportedModelException} for files that ask for what is not
+ * supported, and {@link org.graniteffm.runtime.Names} to put a stranger's words into a message.
+ *
+ * <pre>{@code
+ * try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+ *   ...
+ * } catch (UnsupportedModelException e) {
+ *   // a sound file, but not for this library: the message says what is supported
+ * } catch (ModelFormatException e) {
+ *   // a broken file: the message names file, tensor or field, expected, found
+ * } catch (IOException e) {
+ *   // the file system said no
+ * }
+ * }</pre>
+ *
+ * <p>Not here: anything that runs; each of the packages below has its own rules on ownership and
+ * threads.
+ */
+package org.graniteffm.runtime;
