@@ -133,6 +133,24 @@ static inline bool check_is_close(double actual, double expected, double toleran
     }                                                                                             \
   } while (0)
 
+/* ---- sizes ---------------------------------------------------------------------------------- */
+
+enum { CHECK_SMALL_SIZES = 134, CHECK_SIZES = CHECK_SMALL_SIZES + 3 };
+
+/*
+ * 0 to 133 hold, for every tier, lanes and unrolled steps with their neighbours and every tail
+ * after them: the widest step is four vectors of 16, and 133 is two of those, the longest tail and
+ * more. Then a prime and the models' widths.
+ */
+static inline int64_t check_size(int i) {
+  static const int64_t large[] = {1021, 1536, 2048};
+  return i < CHECK_SMALL_SIZES ? i : large[i - CHECK_SMALL_SIZES];
+}
+
+#define CHECK_EACH_SIZE(size)         \
+  for (int64_t check_i = 0, size = 0; \
+       check_i < CHECK_SIZES && (size = check_size((int)check_i), true); check_i++)
+
 /* ---- random numbers: splitmix64 ------------------------------------------------------------- */
 
 static inline uint64_t check_random(void) {
