@@ -177,7 +177,7 @@ public final class SafetensorsWriter {
     while (out.size() % 8 != 0) {
       out.write(' ');
     }
-    long length = out.size() - Long.BYTES;
+    long length = (long) out.size() - Long.BYTES;
     if (length > Header.LIMIT) {
       throw new IllegalArgumentException(
           "tensors, metadata: header of %d bytes, at most %d are legal"
