@@ -27,16 +27,8 @@ final class Text {
 
   /** Whether a string is no Unicode text: JSON escapes can spell half of a surrogate pair. */
   static boolean hasLoneSurrogate(String text) {
-    for (int i = 0; i < text.length(); i++) {
-      if (!Character.isSurrogate(text.charAt(i))) {
-        continue;
-      }
-      if (i + 1 == text.length()
-          || !Character.isSurrogatePair(text.charAt(i), text.charAt(i + 1))) {
-        return true;
-      }
-      i++;
-    }
-    return false;
+    // Pairs arrive as one code point beyond the surrogates.
+    return text.codePoints()
+        .anyMatch(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE);
   }
 }
