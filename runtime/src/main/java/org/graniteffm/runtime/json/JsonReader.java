@@ -21,8 +21,9 @@ import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
 
 /**
- * Reads JSON of strangers: size checked before reading, strict UTF-8, no duplicate keys, bounded depth and number
- * length, nothing behind the value. Every way to be malformed is a {@link ModelFormatException} that names the file.
+ * Reads JSON of strangers: size checked before reading, strict UTF-8, no duplicate keys, bounded
+ * depth and number length, nothing behind the value. Every way to be malformed is a {@link
+ * ModelFormatException} that names the file.
  */
 public final class JsonReader {
   /** Largest config.json, generation_config.json or the like, in bytes. */
@@ -44,6 +45,7 @@ public final class JsonReader {
           .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
           // interned or cached names would outlive the file that brought them
           .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+          .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
           .streamReadConstraints(
               StreamReadConstraints.builder()
                   .maxNestingDepth(DEPTH)
@@ -67,7 +69,8 @@ public final class JsonReader {
    * @param limit its largest legal size in bytes
    * @return the object
    * @throws NoSuchFileException if there is no such file
-   * @throws ModelFormatException if it is not a regular file, larger than the limit, or not one JSON object
+   * @throws ModelFormatException if it is not a regular file, larger than the limit, or not one
+   *     JSON object
    * @throws IOException if it cannot be read
    */
   public static JsonNode readObject(Path file, long limit) throws IOException {
