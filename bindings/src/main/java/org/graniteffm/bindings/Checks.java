@@ -1,0 +1,240 @@
+package org.graniteffm.bindings;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * What is checked before a downcall; see the package description.
+ *
+ * <p>Successful checks allocate nothing: messages are built in methods of their own, on failure
+ * only. An operand's check returns the address of its first element, which {@link #disjoint} wants;
+ * no address is ever turned back into memory.
+ */
+final class Checks {
+  /**
+   * No size and no stride is larger: with this bound, products of two of them are easy to check.
+   */
+  static final long LIMIT = 1L << 48;
+
+  private Checks() {}
+
+  /** A dimension, 0 to {@link #LIMIT}. */
+  static long size(String name, long value) {
+    if (value < 0 || value > LIMIT) {
+      throw outOfRange(name, value, 0);
+    }
+    return value;
+  }
+
+  /** A dimension that may not be 0. */
+  static long positive(String name, long value) {
+    if (value < 1 || value > LIMIT) {
+      throw outOfRange(name, value, 1);
+    }
+    return value;
+  }
+
+  /** The product of two checked dimensions, itself a dimension. */
+  static long product(String name, long a, long b) {
+    if (Math.multiplyHigh(a, b) != 0 || a * b < 0 || a * b > LIMIT) {
+      throw new IllegalArgumentException(
+          "%s: %d * %d is more than %d".formatted(name, a, b, LIMIT));
+    }
+    return a * b;
+  }
+
+  /**
+   * An operand of {@code rows} rows of {@code cols} elements of {@code 1 << shift} bytes, rows
+   * {@code stride} elements apart, at any byte offset.
+   *
+   * @return its address
+   */
+  static long matrix(
+      String name,
+      MemorySegment segment,
+      long offset,
+      long rows,
+      long cols,
+      long stride,
+      int shift) {
+    if (stride < cols || stride > LIMIT) {
+      throw badStride(name, stride, cols);
+    }
+    return strided(name, segment, offset, rows, cols, stride, shift);
+  }
+
+  /** As {@link #matrix}, of 4-byte elements at a multiple of 4 bytes. */
+  static long words(
+      String name, MemorySegment segment, long offset, long rows, long cols, long stride) {
+    long address = matrix(name, segment, offset, rows, cols, stride, 2);
+    if ((address & 3) != 0) {
+      throw misaligned(name, address);
+    }
+    return address;
+  }
+
+  /** As {@link #words}; a stride of 0 repeats one row. */
+  static long repeatableWords(
+      String name, MemorySegment segment, long offset, long rows, long cols, long stride) {
+    return stride == 0
+        ? words(name, segment, offset, Math.min(rows, 1), cols, cols)
+        : words(name, segment, offset, rows, cols, stride);
+  }
+
+  /** As {@link #words}, for an operand that is written. */
+  static long writableWords(
+      String name, MemorySegment segment, long offset, long rows, long cols, long stride) {
+    long address = words(name, segment, offset, rows, cols, stride);
+    if (segment.isReadOnly()) {
+      throw new IllegalArgumentException(name + ": segment is read-only");
+    }
+    return address;
+  }
+
+  /**
+   * Two operands share no byte. Rows of the same stride may be interleaved: columns of one wider
+   * matrix are disjoint. Sizes and strides are in bytes.
+   */
+  static void disjoint(
+      String name,
+      long address,
+      long rows,
+      long width,
+      long stride,
+      String otherName,
+      long otherAddress,
+      long otherRows,
+      long otherWidth,
+      long otherStride) {
+    if (overlap(address, rows, width, stride, otherAddress, otherRows, otherWidth, otherStride)) {
+      throw overlapping(name, otherName);
+    }
+  }
+
+  /** Two operands of the same shape share no byte, or every one: the same address and stride. */
+  static void sameOrDisjoint(
+      String name,
+      long address,
+      long stride,
+      String otherName,
+      long otherAddress,
+      long otherStride,
+      long rows,
+      long width) {
+    boolean same = address == otherAddress && (stride == otherStride || rows <= 1);
+    if (!same && overlap(address, rows, width, stride, otherAddress, rows, width, otherStride)) {
+      throw overlapping(name, otherName);
+    }
+  }
+
+  private static boolean overlap(
+      long a,
+      long aRows,
+      long aWidth,
+      long aStride,
+      long b,
+      long bRows,
+      long bWidth,
+      long bStride) {
+    if (aRows == 0 || aWidth == 0 || bRows == 0 || bWidth == 0) {
+      return false;
+    }
+    long aEnd = a + (aRows - 1) * aStride + aWidth;
+    long bEnd = b + (bRows - 1) * bStride + bWidth;
+    if (aEnd <= b || bEnd <= a) {
+      return false;
+    }
+    // Rows of both repeat every stride bytes; within one period, b's begin `shift` bytes after a's.
+    if (aStride != bStride || aStride == 0) {
+      return true;
+    }
+    long shift = Math.floorMod(b - a, aStride);
+    return shift < aWidth || shift + bWidth > aStride;
+  }
+
+  private static long strided(
+      String name,
+      MemorySegment segment,
+      long offset,
+      long rows,
+      long cols,
+      long stride,
+      int shift) {
+    if (segment == null) {
+      throw new NullPointerException(name);
+    }
+    if (!segment.isNative()) {
+      throw new IllegalArgumentException(name + ": segment is on the heap, not native");
+    }
+    if (!segment.isAccessibleBy(Thread.currentThread()) || !segment.scope().isAlive()) {
+      throw notUsable(name, segment);
+    }
+    long available = segment.byteSize() - offset;
+    if (offset < 0 || available < 0) {
+      throw badOffset(name, offset, segment);
+    }
+    if (rows > 0 && cols > 0) {
+      // elements needed = toLastRow + cols; compared by subtraction, as the sum may wrap
+      long toLastRow = (rows - 1) * stride;
+      if (Math.multiplyHigh(rows - 1, stride) != 0
+          || toLastRow < 0
+          || toLastRow > (available >>> shift) - cols) {
+        throw tooSmall(name, segment, offset, rows, cols, stride, shift);
+      }
+    }
+    return segment.address() + offset;
+  }
+
+  private static IllegalArgumentException outOfRange(String name, long value, long least) {
+    return new IllegalArgumentException(
+        "%s: %d is not in [%d, %d]".formatted(name, value, least, LIMIT));
+  }
+
+  private static IllegalArgumentException badStride(String name, long stride, long cols) {
+    return new IllegalArgumentException(
+        "%s: stride %d is not in [%d, %d], from the length of a row on"
+            .formatted(name, stride, cols, LIMIT));
+  }
+
+  private static IllegalStateException notUsable(String name, MemorySegment segment) {
+    return new IllegalStateException(
+        segment.scope().isAlive()
+            ? name + ": segment is confined to another thread"
+            : name + ": segment is closed");
+  }
+
+  private static IndexOutOfBoundsException badOffset(
+      String name, long offset, MemorySegment segment) {
+    return new IndexOutOfBoundsException(
+        "%s: offset %d is outside the segment of %d bytes"
+            .formatted(name, offset, segment.byteSize()));
+  }
+
+  private static IndexOutOfBoundsException tooSmall(
+      String name,
+      MemorySegment segment,
+      long offset,
+      long rows,
+      long cols,
+      long stride,
+      int shift) {
+    String needed;
+    try {
+      long elements = Math.addExact(Math.multiplyExact(rows - 1, stride), cols);
+      needed = Long.toString(Math.multiplyExact(elements, 1L << shift));
+    } catch (ArithmeticException e) {
+      needed = "more than 2^63";
+    }
+    return new IndexOutOfBoundsException(
+        "%s: [%d, %d] stride %d needs %s bytes at offset %d, segment has %d"
+            .formatted(name, rows, cols, stride, needed, offset, segment.byteSize()));
+  }
+
+  private static IllegalArgumentException misaligned(String name, long address) {
+    return new IllegalArgumentException(
+        "%s: address 0x%x is not a multiple of 4".formatted(name, address));
+  }
+
+  private static IllegalArgumentException overlapping(String name, String otherName) {
+    return new IllegalArgumentException(name + ": overlaps " + otherName);
+  }
+}

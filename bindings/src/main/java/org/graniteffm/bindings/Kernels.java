@@ -1,0 +1,1028 @@
+package org.graniteffm.bindings;
+
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_act_mul_f32;
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_add_rms_norm_f32;
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_add_scaled_f32;
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_attention_f32;
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_attention_probs_f32;
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_embed;
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_gemv_bf16;
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_gemv_f16;
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_gemv_f32;
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_probe_fma_f32;
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_probe_read;
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_rms_norm_f32;
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_rope_f32;
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_silu_mul_f32;
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_top_k_softmax_f32;
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_widen_f32;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.graniteffm.bindings.generated.granite_kernels_h;
+
+/**
+ * The kernels of libgranite_kernels, each behind its checks.
+ *
+ * <p>Every method is a pure function over its operands, runs on the calling thread and is
+ * contracted in the C header that it names; the package description tells how operands are given,
+ * what is checked and what is thrown. The first call loads the library, and all calls fail as
+ * {@link NativeLibraries#load} does if that fails.
+ */
+public final class Kernels {
+  /** Element type of weights: IEEE 754 binary32, little-endian. */
+  public static final int F32 = granite_kernels_h.GK_F32();
+
+  /** Element type of weights: IEEE 754 binary16, little-endian. */
+  public static final int F16 = granite_kernels_h.GK_F16();
+
+  /** Element type of weights: the upper half of a binary32, little-endian. */
+  public static final int BF16 = granite_kernels_h.GK_BF16();
+
+  /** Activation {@code z * (1 + erf(z / sqrt 2)) / 2}. */
+  public static final int GELU = granite_kernels_h.GK_GELU();
+
+  /** Activation {@code z * (1 + tanh(sqrt(2 / pi) * (z + 0.044715 z^3))) / 2}. */
+  public static final int GELU_TANH = granite_kernels_h.GK_GELU_TANH();
+
+  /** Activation {@code z / (1 + exp(-1.702 z))}. */
+  public static final int QUICK_GELU = granite_kernels_h.GK_QUICK_GELU();
+
+  /** Activation {@code max(z, 0)}. */
+  public static final int RELU = granite_kernels_h.GK_RELU();
+
+  /** Activation {@code max(z, 0)^2}. */
+  public static final int RELU2 = granite_kernels_h.GK_RELU2();
+
+  private static final int OK = granite_kernels_h.GK_OK();
+  private static final int INDEX = granite_kernels_h.GK_EINDEX();
+
+  private Kernels() {}
+
+  /**
+   * Root-mean-square normalisation of each row: {@code out[r,c] = x[r,c] / sqrt(mean_c(x[r,c]^2) +
+   * eps) * weight[c]}.
+   *
+   * <p>Contract: {@code gk_rms_norm_f32} in gk_rms_norm.h. {@code out} may be {@code x} with the
+   * same stride.
+   *
+   * @param x float [rows, cols]
+   * @param xOffset bytes from the start of {@code x} to its first element
+   * @param xStride elements from one row to the next
+   * @param weight float [cols], contiguous
+   * @param weightOffset bytes from the start of {@code weight} to its first element
+   * @param eps added to the mean of squares
+   * @param rows number of rows
+   * @param cols elements of a row, at least 1
+   * @param out float [rows, cols]
+   * @param outOffset bytes from the start of {@code out} to its first element
+   * @param outStride elements from one row to the next
+   * @throws IllegalArgumentException if a size is out of range, a stride is smaller than a row, or
+   *     a segment is on the heap, misaligned, read-only though written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void rmsNorm(
+      MemorySegment x,
+      long xOffset,
+      long xStride,
+      MemorySegment weight,
+      long weightOffset,
+      float eps,
+      long rows,
+      long cols,
+      MemorySegment out,
+      long outOffset,
+      long outStride) {
+    NativeLibraries.load();
+    Checks.size("rows", rows);
+    Checks.positive("cols", cols);
+    long xAt = Checks.words("x", x, xOffset, rows, cols, xStride);
+    long weightAt = Checks.words("weight", weight, weightOffset, 1, cols, cols);
+    long outAt = Checks.writableWords("out", out, outOffset, rows, cols, outStride);
+    Checks.sameOrDisjoint("out", outAt, outStride * 4, "x", xAt, xStride * 4, rows, cols * 4);
+    Checks.disjoint(
+        "out", outAt, rows, cols * 4, outStride * 4, "weight", weightAt, 1, cols * 4, cols * 4);
+    gk_rms_norm_f32(
+        x.asSlice(xOffset),
+        xStride,
+        weight.asSlice(weightOffset),
+        eps,
+        rows,
+        cols,
+        out.asSlice(outOffset),
+        outStride);
+  }
+
+  /**
+   * Scaled residual add, then normalisation: {@code x[r,c] += scale * residual[r,c]}, and {@code
+   * out} is the {@link #rmsNorm} of the new {@code x}.
+   *
+   * <p>Contract: {@code gk_add_rms_norm_f32} in gk_rms_norm.h. {@code out} may be {@code residual}
+   * with the same stride.
+   *
+   * @param x float [rows, cols], updated
+   * @param xOffset bytes from the start of {@code x} to its first element
+   * @param xStride elements from one row to the next
+   * @param residual float [rows, cols]
+   * @param residualOffset bytes from the start of {@code residual} to its first element
+   * @param residualStride elements from one row to the next
+   * @param scale factor of {@code residual}
+   * @param weight float [cols], contiguous
+   * @param weightOffset bytes from the start of {@code weight} to its first element
+   * @param eps added to the mean of squares
+   * @param rows number of rows
+   * @param cols elements of a row, at least 1
+   * @param out float [rows, cols]
+   * @param outOffset bytes from the start of {@code out} to its first element
+   * @param outStride elements from one row to the next
+   * @throws IllegalArgumentException if a size is out of range, a stride is smaller than a row, or
+   *     a segment is on the heap, misaligned, read-only though written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void addRmsNorm(
+      MemorySegment x,
+      long xOffset,
+      long xStride,
+      MemorySegment residual,
+      long residualOffset,
+      long residualStride,
+      float scale,
+      MemorySegment weight,
+      long weightOffset,
+      float eps,
+      long rows,
+      long cols,
+      MemorySegment out,
+      long outOffset,
+      long outStride) {
+    NativeLibraries.load();
+    Checks.size("rows", rows);
+    Checks.positive("cols", cols);
+    long xAt = Checks.writableWords("x", x, xOffset, rows, cols, xStride);
+    long residualAt =
+        Checks.words("residual", residual, residualOffset, rows, cols, residualStride);
+    long weightAt = Checks.words("weight", weight, weightOffset, 1, cols, cols);
+    long outAt = Checks.writableWords("out", out, outOffset, rows, cols, outStride);
+    long width = cols * 4;
+    Checks.disjoint(
+        "x",
+        xAt,
+        rows,
+        width,
+        xStride * 4,
+        "residual",
+        residualAt,
+        rows,
+        width,
+        residualStride * 4);
+    Checks.disjoint("x", xAt, rows, width, xStride * 4, "weight", weightAt, 1, width, width);
+    Checks.disjoint("out", outAt, rows, width, outStride * 4, "x", xAt, rows, width, xStride * 4);
+    Checks.disjoint("out", outAt, rows, width, outStride * 4, "weight", weightAt, 1, width, width);
+    Checks.sameOrDisjoint(
+        "out", outAt, outStride * 4, "residual", residualAt, residualStride * 4, rows, width);
+    gk_add_rms_norm_f32(
+        x.asSlice(xOffset),
+        xStride,
+        residual.asSlice(residualOffset),
+        residualStride,
+        scale,
+        weight.asSlice(weightOffset),
+        eps,
+        rows,
+        cols,
+        out.asSlice(outOffset),
+        outStride);
+  }
+
+  /**
+   * {@code x[r,c] += scale * y[r,c]}.
+   *
+   * <p>Contract: {@code gk_add_scaled_f32} in gk_add_scaled.h.
+   *
+   * @param x float [rows, cols], updated
+   * @param xOffset bytes from the start of {@code x} to its first element
+   * @param xStride elements from one row to the next
+   * @param y float [rows, cols]
+   * @param yOffset bytes from the start of {@code y} to its first element
+   * @param yStride elements from one row to the next; 0 adds the same row everywhere
+   * @param scale factor of {@code y}
+   * @param rows number of rows
+   * @param cols elements of a row
+   * @throws IllegalArgumentException if a size is out of range, a stride is smaller than a row, or
+   *     a segment is on the heap, misaligned, read-only though written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void addScaled(
+      MemorySegment x,
+      long xOffset,
+      long xStride,
+      MemorySegment y,
+      long yOffset,
+      long yStride,
+      float scale,
+      long rows,
+      long cols) {
+    NativeLibraries.load();
+    Checks.size("rows", rows);
+    Checks.size("cols", cols);
+    long xAt = Checks.writableWords("x", x, xOffset, rows, cols, xStride);
+    long yAt = Checks.repeatableWords("y", y, yOffset, rows, cols, yStride);
+    Checks.disjoint("x", xAt, rows, cols * 4, xStride * 4, "y", yAt, rows, cols * 4, yStride * 4);
+    gk_add_scaled_f32(x.asSlice(xOffset), xStride, y.asSlice(yOffset), yStride, scale, rows, cols);
+  }
+
+  /**
+   * Rotary position embedding of queries, in place, and of keys, into the cache, with half-split
+   * pairing: element {@code i} of a head is rotated with element {@code i + headDim / 2}.
+   *
+   * <p>Contract: {@code gk_rope_f32} in gk_rope.h. Element {@code (r, head, i)} of the rotated keys
+   * goes to {@code kOut[head * kOutHeadStride + r * headDim + i]}.
+   *
+   * @param q float [rows, qHeads, headDim], updated
+   * @param qOffset bytes from the start of {@code q} to its first element
+   * @param qStride elements from one row to the next; heads are headDim apart
+   * @param qHeads query heads; may be 0
+   * @param k float [rows, kHeads, headDim]
+   * @param kOffset bytes from the start of {@code k} to its first element
+   * @param kStride elements from one row to the next; heads are headDim apart
+   * @param kHeads key heads; may be 0
+   * @param headDim elements of a head, even
+   * @param cos float [rows, headDim / 2], contiguous: cosines of the angles in radians
+   * @param cosOffset bytes from the start of {@code cos} to its first element
+   * @param sin float [rows, headDim / 2], contiguous: sines of the same angles
+   * @param sinOffset bytes from the start of {@code sin} to its first element
+   * @param rows number of rows, which are positions
+   * @param kOut float [kHeads, rows, headDim]
+   * @param kOutOffset bytes from the start of {@code kOut} to its first element
+   * @param kOutHeadStride elements from one head to the next
+   * @throws IllegalArgumentException if {@code headDim} is odd, a size is out of range, a stride is
+   *     smaller than a row, or a segment is on the heap, misaligned, read-only though written, or
+   *     overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void rope(
+      MemorySegment q,
+      long qOffset,
+      long qStride,
+      long qHeads,
+      MemorySegment k,
+      long kOffset,
+      long kStride,
+      long kHeads,
+      long headDim,
+      MemorySegment cos,
+      long cosOffset,
+      MemorySegment sin,
+      long sinOffset,
+      long rows,
+      MemorySegment kOut,
+      long kOutOffset,
+      long kOutHeadStride) {
+    NativeLibraries.load();
+    Checks.size("qHeads", qHeads);
+    Checks.size("kHeads", kHeads);
+    Checks.size("headDim", headDim);
+    Checks.size("rows", rows);
+    if ((headDim & 1) != 0) {
+      throw new IllegalArgumentException("headDim: " + headDim + " is not even");
+    }
+    long half = headDim / 2;
+    long qCols = Checks.product("qHeads * headDim", qHeads, headDim);
+    long kCols = Checks.product("kHeads * headDim", kHeads, headDim);
+    long kOutCols = Checks.product("rows * headDim", rows, headDim);
+    long qAt = Checks.writableWords("q", q, qOffset, rows, qCols, qStride);
+    long kAt = Checks.words("k", k, kOffset, rows, kCols, kStride);
+    long cosAt = Checks.words("cos", cos, cosOffset, rows, half, half);
+    long sinAt = Checks.words("sin", sin, sinOffset, rows, half, half);
+    long kOutAt = Checks.writableWords("kOut", kOut, kOutOffset, kHeads, kOutCols, kOutHeadStride);
+    Checks.disjoint("q", qAt, rows, qCols * 4, qStride * 4, "k", kAt, rows, kCols * 4, kStride * 4);
+    Checks.disjoint("q", qAt, rows, qCols * 4, qStride * 4, "cos", cosAt, rows, half * 4, half * 4);
+    Checks.disjoint("q", qAt, rows, qCols * 4, qStride * 4, "sin", sinAt, rows, half * 4, half * 4);
+    Checks.disjoint(
+        "kOut",
+        kOutAt,
+        kHeads,
+        kOutCols * 4,
+        kOutHeadStride * 4,
+        "q",
+        qAt,
+        rows,
+        qCols * 4,
+        qStride * 4);
+    Checks.disjoint(
+        "kOut",
+        kOutAt,
+        kHeads,
+        kOutCols * 4,
+        kOutHeadStride * 4,
+        "k",
+        kAt,
+        rows,
+        kCols * 4,
+        kStride * 4);
+    Checks.disjoint(
+        "kOut",
+        kOutAt,
+        kHeads,
+        kOutCols * 4,
+        kOutHeadStride * 4,
+        "cos",
+        cosAt,
+        rows,
+        half * 4,
+        half * 4);
+    Checks.disjoint(
+        "kOut",
+        kOutAt,
+        kHeads,
+        kOutCols * 4,
+        kOutHeadStride * 4,
+        "sin",
+        sinAt,
+        rows,
+        half * 4,
+        half * 4);
+    int status =
+        gk_rope_f32(
+            q.asSlice(qOffset),
+            qStride,
+            qHeads,
+            k.asSlice(kOffset),
+            kStride,
+            kHeads,
+            headDim,
+            cos.asSlice(cosOffset),
+            sin.asSlice(sinOffset),
+            rows,
+            kOut.asSlice(kOutOffset),
+            kOutHeadStride);
+    if (status != OK) {
+      throw refused("rope", status, "headDim " + headDim);
+    }
+  }
+
+  /**
+   * Product of a few rows with a weight matrix: {@code y[i,j] = alpha * sum_c(x[i,c] * w[j,c]) +
+   * beta * y[i,j]}. Made for 1 to 8 rows, which read the weights once.
+   *
+   * <p>Contract: {@code gk_gemv_f32}, {@code gk_gemv_f16}, {@code gk_gemv_bf16} in gk_gemv.h.
+   *
+   * @param dtype element type of {@code w}: {@link #F32}, {@link #F16} or {@link #BF16}
+   * @param w [n, k] of {@code dtype}, at any byte offset
+   * @param wOffset bytes from the start of {@code w} to its first element
+   * @param wStride elements from one row to the next
+   * @param n rows of {@code w}
+   * @param k columns of {@code w}
+   * @param x float [m, k]
+   * @param xOffset bytes from the start of {@code x} to its first element
+   * @param xStride elements from one row to the next
+   * @param m rows of {@code x}
+   * @param alpha factor of the product
+   * @param beta factor of the old {@code y}, which is not read if this is 0
+   * @param y float [m, n], updated
+   * @param yOffset bytes from the start of {@code y} to its first element
+   * @param yStride elements from one row to the next
+   * @throws IllegalArgumentException if {@code dtype} is another one, a size is out of range, a
+   *     stride is smaller than a row, or a segment is on the heap, misaligned, read-only though
+   *     written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void gemv(
+      int dtype,
+      MemorySegment w,
+      long wOffset,
+      long wStride,
+      long n,
+      long k,
+      MemorySegment x,
+      long xOffset,
+      long xStride,
+      long m,
+      float alpha,
+      float beta,
+      MemorySegment y,
+      long yOffset,
+      long yStride) {
+    NativeLibraries.load();
+    int shift = shift(dtype);
+    Checks.size("n", n);
+    Checks.size("k", k);
+    Checks.size("m", m);
+    long wAt = Checks.matrix("w", w, wOffset, n, k, wStride, shift);
+    long xAt = Checks.words("x", x, xOffset, m, k, xStride);
+    long yAt = Checks.writableWords("y", y, yOffset, m, n, yStride);
+    Checks.disjoint("y", yAt, m, n * 4, yStride * 4, "w", wAt, n, k << shift, wStride << shift);
+    Checks.disjoint("y", yAt, m, n * 4, yStride * 4, "x", xAt, m, k * 4, xStride * 4);
+    if (dtype == BF16) {
+      gk_gemv_bf16(
+          w.asSlice(wOffset),
+          wStride,
+          n,
+          k,
+          x.asSlice(xOffset),
+          xStride,
+          m,
+          alpha,
+          beta,
+          y.asSlice(yOffset),
+          yStride);
+    } else if (dtype == F16) {
+      gk_gemv_f16(
+          w.asSlice(wOffset),
+          wStride,
+          n,
+          k,
+          x.asSlice(xOffset),
+          xStride,
+          m,
+          alpha,
+          beta,
+          y.asSlice(yOffset),
+          yStride);
+    } else {
+      gk_gemv_f32(
+          w.asSlice(wOffset),
+          wStride,
+          n,
+          k,
+          x.asSlice(xOffset),
+          xStride,
+          m,
+          alpha,
+          beta,
+          y.asSlice(yOffset),
+          yStride);
+    }
+  }
+
+  /**
+   * The gate of a SwiGLU feed-forward: {@code out[r,c] = silu(gate[r,c]) * up[r,c]} with {@code
+   * silu(z) = z / (1 + exp(-z))}.
+   *
+   * <p>Contract: {@code gk_silu_mul_f32} in gk_silu_mul.h. {@code out} may be {@code gate}, or
+   * {@code up}, with the same stride.
+   *
+   * @param gate float [rows, cols]
+   * @param gateOffset bytes from the start of {@code gate} to its first element
+   * @param gateStride elements from one row to the next
+   * @param up float [rows, cols]
+   * @param upOffset bytes from the start of {@code up} to its first element
+   * @param upStride elements from one row to the next
+   * @param rows number of rows
+   * @param cols elements of a row
+   * @param out float [rows, cols]
+   * @param outOffset bytes from the start of {@code out} to its first element
+   * @param outStride elements from one row to the next
+   * @throws IllegalArgumentException if a size is out of range, a stride is smaller than a row, or
+   *     a segment is on the heap, misaligned, read-only though written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void siluMul(
+      MemorySegment gate,
+      long gateOffset,
+      long gateStride,
+      MemorySegment up,
+      long upOffset,
+      long upStride,
+      long rows,
+      long cols,
+      MemorySegment out,
+      long outOffset,
+      long outStride) {
+    NativeLibraries.load();
+    Checks.size("rows", rows);
+    Checks.size("cols", cols);
+    long gateAt = Checks.words("gate", gate, gateOffset, rows, cols, gateStride);
+    long upAt = Checks.words("up", up, upOffset, rows, cols, upStride);
+    long outAt = Checks.writableWords("out", out, outOffset, rows, cols, outStride);
+    Checks.sameOrDisjoint(
+        "out", outAt, outStride * 4, "gate", gateAt, gateStride * 4, rows, cols * 4);
+    Checks.sameOrDisjoint("out", outAt, outStride * 4, "up", upAt, upStride * 4, rows, cols * 4);
+    gk_silu_mul_f32(
+        gate.asSlice(gateOffset),
+        gateStride,
+        up.asSlice(upOffset),
+        upStride,
+        rows,
+        cols,
+        out.asSlice(outOffset),
+        outStride);
+  }
+
+  /**
+   * {@code out[r,c] = activation(gate[r,c]) * up[r,c]} for activations other than SiLU.
+   *
+   * <p>Contract: {@code gk_act_mul_f32} in gk_act_mul.h. {@code out} may be {@code gate}, or {@code
+   * up}, with the same stride.
+   *
+   * @param activation {@link #GELU}, {@link #GELU_TANH}, {@link #QUICK_GELU}, {@link #RELU} or
+   *     {@link #RELU2}
+   * @param gate float [rows, cols]
+   * @param gateOffset bytes from the start of {@code gate} to its first element
+   * @param gateStride elements from one row to the next
+   * @param up float [rows, cols]
+   * @param upOffset bytes from the start of {@code up} to its first element
+   * @param upStride elements from one row to the next
+   * @param rows number of rows
+   * @param cols elements of a row
+   * @param out float [rows, cols]
+   * @param outOffset bytes from the start of {@code out} to its first element
+   * @param outStride elements from one row to the next
+   * @throws IllegalArgumentException if {@code activation} is another one, a size is out of range,
+   *     a stride is smaller than a row, or a segment is on the heap, misaligned, read-only though
+   *     written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void actMul(
+      int activation,
+      MemorySegment gate,
+      long gateOffset,
+      long gateStride,
+      MemorySegment up,
+      long upOffset,
+      long upStride,
+      long rows,
+      long cols,
+      MemorySegment out,
+      long outOffset,
+      long outStride) {
+    NativeLibraries.load();
+    Checks.size("rows", rows);
+    Checks.size("cols", cols);
+    long gateAt = Checks.words("gate", gate, gateOffset, rows, cols, gateStride);
+    long upAt = Checks.words("up", up, upOffset, rows, cols, upStride);
+    long outAt = Checks.writableWords("out", out, outOffset, rows, cols, outStride);
+    Checks.sameOrDisjoint(
+        "out", outAt, outStride * 4, "gate", gateAt, gateStride * 4, rows, cols * 4);
+    Checks.sameOrDisjoint("out", outAt, outStride * 4, "up", upAt, upStride * 4, rows, cols * 4);
+    int status =
+        gk_act_mul_f32(
+            activation,
+            gate.asSlice(gateOffset),
+            gateStride,
+            up.asSlice(upOffset),
+            upStride,
+            rows,
+            cols,
+            out.asSlice(outOffset),
+            outStride);
+    if (status != OK) {
+      throw refused("actMul", status, "activation " + activation);
+    }
+  }
+
+  /**
+   * Routing of a mixture of experts: the columns of the {@code k} largest logits of each row,
+   * largest first, and the softmax over those alone.
+   *
+   * <p>Contract: {@code gk_top_k_softmax_f32} in gk_top_k.h. The ids of a row are always different
+   * and in range, whatever the logits.
+   *
+   * @param logits float [rows, experts]
+   * @param logitsOffset bytes from the start of {@code logits} to its first element
+   * @param logitsStride elements from one row to the next
+   * @param rows number of rows
+   * @param experts columns of {@code logits}
+   * @param k how many to choose, 1 to {@code experts}
+   * @param ids written: int [rows, k], contiguous
+   * @param idsOffset bytes from the start of {@code ids} to its first element
+   * @param weights written: float [rows, k], contiguous
+   * @param weightsOffset bytes from the start of {@code weights} to its first element
+   * @throws IllegalArgumentException if {@code k} is not in [1, experts], a size is out of range, a
+   *     stride is smaller than a row, or a segment is on the heap, misaligned, read-only though
+   *     written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void topKSoftmax(
+      MemorySegment logits,
+      long logitsOffset,
+      long logitsStride,
+      long rows,
+      long experts,
+      long k,
+      MemorySegment ids,
+      long idsOffset,
+      MemorySegment weights,
+      long weightsOffset) {
+    NativeLibraries.load();
+    Checks.size("rows", rows);
+    Checks.positive("experts", experts);
+    if (k < 1 || k > experts) {
+      throw new IllegalArgumentException(
+          "k: " + k + " is not in [1, " + experts + "], the experts");
+    }
+    long logitsAt = Checks.words("logits", logits, logitsOffset, rows, experts, logitsStride);
+    long idsAt = Checks.writableWords("ids", ids, idsOffset, rows, k, k);
+    long weightsAt = Checks.writableWords("weights", weights, weightsOffset, rows, k, k);
+    Checks.disjoint(
+        "ids", idsAt, rows, k * 4, k * 4, "logits", logitsAt, rows, experts * 4, logitsStride * 4);
+    Checks.disjoint(
+        "weights",
+        weightsAt,
+        rows,
+        k * 4,
+        k * 4,
+        "logits",
+        logitsAt,
+        rows,
+        experts * 4,
+        logitsStride * 4);
+    Checks.disjoint("weights", weightsAt, rows, k * 4, k * 4, "ids", idsAt, rows, k * 4, k * 4);
+    int status =
+        gk_top_k_softmax_f32(
+            logits.asSlice(logitsOffset),
+            logitsStride,
+            rows,
+            experts,
+            k,
+            ids.asSlice(idsOffset),
+            weights.asSlice(weightsOffset));
+    if (status != OK) {
+      throw refused("topKSoftmax", status, "k " + k + " of " + experts);
+    }
+  }
+
+  /**
+   * Causal attention of the query heads that share one key/value head, over its cache: {@code
+   * out[r,h] = softmax_j(scale * q[r,h] . k[j]) v[j]} over the keys {@code j <= past + r} that the
+   * mask does not hide.
+   *
+   * <p>Contract: {@code gk_attention_f32} in gk_attention.h. A row that sees no key gives zeros.
+   *
+   * @param q float [rows, heads, headDim]
+   * @param qOffset bytes from the start of {@code q} to its first element
+   * @param qStride elements from one row to the next; heads are headDim apart
+   * @param heads query heads of this key/value head, at least 1
+   * @param rows number of rows, which are the last positions
+   * @param k float [past + rows, headDim], the rows' own keys included
+   * @param kOffset bytes from the start of {@code k} to its first element
+   * @param v float [past + rows, headDim], the rows' own values included
+   * @param vOffset bytes from the start of {@code v} to its first element
+   * @param kvStride elements from one row of {@code k}, and of {@code v}, to the next
+   * @param past keys before the first row's own
+   * @param keyMask [past + rows] bytes, 0 hides a key from all rows; null hides none
+   * @param keyMaskOffset bytes from the start of {@code keyMask} to its first element; not used if
+   *     that is null
+   * @param headDim elements of a head
+   * @param scale factor of the scores
+   * @param out float [rows, heads, headDim]
+   * @param outOffset bytes from the start of {@code out} to its first element
+   * @param outStride elements from one row to the next; heads are headDim apart
+   * @throws IllegalArgumentException if a size is out of range, a stride is smaller than a row, or
+   *     a segment is on the heap, misaligned, read-only though written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void attention(
+      MemorySegment q,
+      long qOffset,
+      long qStride,
+      long heads,
+      long rows,
+      MemorySegment k,
+      long kOffset,
+      MemorySegment v,
+      long vOffset,
+      long kvStride,
+      long past,
+      MemorySegment keyMask,
+      long keyMaskOffset,
+      long headDim,
+      float scale,
+      MemorySegment out,
+      long outOffset,
+      long outStride) {
+    NativeLibraries.load();
+    Checks.positive("heads", heads);
+    Checks.size("rows", rows);
+    Checks.size("past", past);
+    Checks.size("headDim", headDim);
+    long keys = Checks.size("past + rows", past + rows);
+    long cols = Checks.product("heads * headDim", heads, headDim);
+    long qAt = Checks.words("q", q, qOffset, rows, cols, qStride);
+    long kAt = Checks.words("k", k, kOffset, keys, headDim, kvStride);
+    long vAt = Checks.words("v", v, vOffset, keys, headDim, kvStride);
+    long outAt = Checks.writableWords("out", out, outOffset, rows, cols, outStride);
+    Checks.disjoint(
+        "out", outAt, rows, cols * 4, outStride * 4, "q", qAt, rows, cols * 4, qStride * 4);
+    Checks.disjoint(
+        "out", outAt, rows, cols * 4, outStride * 4, "k", kAt, keys, headDim * 4, kvStride * 4);
+    Checks.disjoint(
+        "out", outAt, rows, cols * 4, outStride * 4, "v", vAt, keys, headDim * 4, kvStride * 4);
+    if (keyMask != null) {
+      long maskAt = Checks.matrix("keyMask", keyMask, keyMaskOffset, 1, keys, keys, 0);
+      Checks.disjoint(
+          "out", outAt, rows, cols * 4, outStride * 4, "keyMask", maskAt, 1, keys, keys);
+    }
+    gk_attention_f32(
+        q.asSlice(qOffset),
+        qStride,
+        heads,
+        rows,
+        k.asSlice(kOffset),
+        v.asSlice(vOffset),
+        kvStride,
+        past,
+        keyMask == null ? MemorySegment.NULL : keyMask.asSlice(keyMaskOffset),
+        headDim,
+        scale,
+        out.asSlice(outOffset),
+        outStride);
+  }
+
+  /**
+   * The probabilities of {@link #attention} themselves. Element {@code (r, h, j)} goes to {@code
+   * p[h * pHeadStride + r * (past + rows) + j]}; it is 0 where key {@code j} is hidden from row
+   * {@code r}.
+   *
+   * <p>Contract: {@code gk_attention_probs_f32} in gk_attention.h.
+   *
+   * @param q float [rows, heads, headDim]
+   * @param qOffset bytes from the start of {@code q} to its first element
+   * @param qStride elements from one row to the next; heads are headDim apart
+   * @param heads query heads of this key/value head, at least 1
+   * @param rows number of rows, which are the last positions
+   * @param k float [past + rows, headDim], the rows' own keys included
+   * @param kOffset bytes from the start of {@code k} to its first element
+   * @param kvStride elements from one row of {@code k} to the next
+   * @param past keys before the first row's own
+   * @param keyMask [past + rows] bytes, 0 hides a key from all rows; null hides none
+   * @param keyMaskOffset bytes from the start of {@code keyMask} to its first element; not used if
+   *     that is null
+   * @param headDim elements of a head
+   * @param scale factor of the scores
+   * @param p written: float [heads, rows, past + rows]
+   * @param pOffset bytes from the start of {@code p} to its first element
+   * @param pHeadStride elements from one head of {@code p} to the next
+   * @throws IllegalArgumentException if a size is out of range, a stride is smaller than a row, or
+   *     a segment is on the heap, misaligned, read-only though written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void attentionProbs(
+      MemorySegment q,
+      long qOffset,
+      long qStride,
+      long heads,
+      long rows,
+      MemorySegment k,
+      long kOffset,
+      long kvStride,
+      long past,
+      MemorySegment keyMask,
+      long keyMaskOffset,
+      long headDim,
+      float scale,
+      MemorySegment p,
+      long pOffset,
+      long pHeadStride) {
+    NativeLibraries.load();
+    Checks.positive("heads", heads);
+    Checks.size("rows", rows);
+    Checks.size("past", past);
+    Checks.size("headDim", headDim);
+    long keys = Checks.size("past + rows", past + rows);
+    long cols = Checks.product("heads * headDim", heads, headDim);
+    long pCols = Checks.product("rows * (past + rows)", rows, keys);
+    long qAt = Checks.words("q", q, qOffset, rows, cols, qStride);
+    long kAt = Checks.words("k", k, kOffset, keys, headDim, kvStride);
+    long pAt = Checks.writableWords("p", p, pOffset, heads, pCols, pHeadStride);
+    Checks.disjoint(
+        "p", pAt, heads, pCols * 4, pHeadStride * 4, "q", qAt, rows, cols * 4, qStride * 4);
+    Checks.disjoint(
+        "p", pAt, heads, pCols * 4, pHeadStride * 4, "k", kAt, keys, headDim * 4, kvStride * 4);
+    if (keyMask != null) {
+      long maskAt = Checks.matrix("keyMask", keyMask, keyMaskOffset, 1, keys, keys, 0);
+      Checks.disjoint(
+          "p", pAt, heads, pCols * 4, pHeadStride * 4, "keyMask", maskAt, 1, keys, keys);
+    }
+    gk_attention_probs_f32(
+        q.asSlice(qOffset),
+        qStride,
+        heads,
+        rows,
+        k.asSlice(kOffset),
+        kvStride,
+        past,
+        keyMask == null ? MemorySegment.NULL : keyMask.asSlice(keyMaskOffset),
+        headDim,
+        scale,
+        p.asSlice(pOffset),
+        pHeadStride);
+  }
+
+  /**
+   * Embedding lookup: {@code out[r,c] = multiplier * table[ids[r], c]}.
+   *
+   * <p>Contract: {@code gk_embed} in gk_embed.h.
+   *
+   * @param table [vocab, cols] of {@code dtype}, at any byte offset
+   * @param tableOffset bytes from the start of {@code table} to its first element
+   * @param dtype element type of {@code table}: {@link #F32}, {@link #F16} or {@link #BF16}
+   * @param tableStride elements from one row to the next
+   * @param vocab rows of {@code table}
+   * @param ids int [rows], contiguous
+   * @param idsOffset bytes from the start of {@code ids} to its first element
+   * @param rows number of rows
+   * @param cols elements of a row
+   * @param multiplier factor of every element
+   * @param out float [rows, cols]
+   * @param outOffset bytes from the start of {@code out} to its first element
+   * @param outStride elements from one row to the next
+   * @throws IllegalArgumentException if {@code dtype} is another one, a size is out of range, a
+   *     stride is smaller than a row, or a segment is on the heap, misaligned, read-only though
+   *     written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an id is not in [0, vocab), or an operand does not fit
+   *     into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void embed(
+      MemorySegment table,
+      long tableOffset,
+      int dtype,
+      long tableStride,
+      long vocab,
+      MemorySegment ids,
+      long idsOffset,
+      long rows,
+      long cols,
+      float multiplier,
+      MemorySegment out,
+      long outOffset,
+      long outStride) {
+    NativeLibraries.load();
+    int shift = shift(dtype);
+    Checks.size("vocab", vocab);
+    Checks.size("rows", rows);
+    Checks.size("cols", cols);
+    long tableAt = Checks.matrix("table", table, tableOffset, vocab, cols, tableStride, shift);
+    long idsAt = Checks.words("ids", ids, idsOffset, 1, rows, rows);
+    long outAt = Checks.writableWords("out", out, outOffset, rows, cols, outStride);
+    Checks.disjoint(
+        "out",
+        outAt,
+        rows,
+        cols * 4,
+        outStride * 4,
+        "table",
+        tableAt,
+        vocab,
+        cols << shift,
+        tableStride << shift);
+    Checks.disjoint(
+        "out", outAt, rows, cols * 4, outStride * 4, "ids", idsAt, 1, rows * 4, rows * 4);
+    int status =
+        gk_embed(
+            table.asSlice(tableOffset),
+            dtype,
+            tableStride,
+            vocab,
+            ids.asSlice(idsOffset),
+            rows,
+            cols,
+            multiplier,
+            out.asSlice(outOffset),
+            outStride);
+    if (status != OK) {
+      throw status == INDEX
+          ? badId(ids, idsOffset, rows, vocab)
+          : refused("embed", status, "dtype " + dtype);
+    }
+  }
+
+  /**
+   * Widens a panel of a weight matrix to float, exactly: {@code dst[r,c] = (float) src[r,c]}.
+   *
+   * <p>Contract: {@code gk_widen_f32} in gk_widen.h.
+   *
+   * @param src [rows, cols] of {@code dtype}, at any byte offset
+   * @param srcOffset bytes from the start of {@code src} to its first element
+   * @param dtype element type of {@code src}: {@link #F32}, {@link #F16} or {@link #BF16}
+   * @param srcStride elements from one row to the next
+   * @param rows number of rows
+   * @param cols elements of a row
+   * @param dst written: float [rows, cols]
+   * @param dstOffset bytes from the start of {@code dst} to its first element
+   * @param dstStride elements from one row to the next
+   * @throws IllegalArgumentException if {@code dtype} is another one, a size is out of range, a
+   *     stride is smaller than a row, or a segment is on the heap, misaligned, read-only though
+   *     written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void widen(
+      MemorySegment src,
+      long srcOffset,
+      int dtype,
+      long srcStride,
+      long rows,
+      long cols,
+      MemorySegment dst,
+      long dstOffset,
+      long dstStride) {
+    NativeLibraries.load();
+    int shift = shift(dtype);
+    Checks.size("rows", rows);
+    Checks.size("cols", cols);
+    long srcAt = Checks.matrix("src", src, srcOffset, rows, cols, srcStride, shift);
+    long dstAt = Checks.writableWords("dst", dst, dstOffset, rows, cols, dstStride);
+    Checks.disjoint(
+        "dst",
+        dstAt,
+        rows,
+        cols * 4,
+        dstStride * 4,
+        "src",
+        srcAt,
+        rows,
+        cols << shift,
+        srcStride << shift);
+    int status =
+        gk_widen_f32(
+            src.asSlice(srcOffset),
+            dtype,
+            srcStride,
+            rows,
+            cols,
+            dst.asSlice(dstOffset),
+            dstStride);
+    if (status != OK) {
+      throw refused("widen", status, "dtype " + dtype);
+    }
+  }
+
+  /**
+   * Reads every byte once, as fast as loads go, to measure the machine's read bandwidth.
+   *
+   * <p>Contract: {@code gk_probe_read} in gk_probe.h.
+   *
+   * @param data bytes, at any offset
+   * @param dataOffset bytes from the start of {@code data} to its first element
+   * @param bytes how many to read
+   * @return the exclusive or of all 8-byte words, a last partial one padded with zeros
+   * @throws IllegalArgumentException if {@code bytes} is negative or {@code data} is on the heap
+   * @throws IndexOutOfBoundsException if {@code data} holds fewer bytes
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static long probeRead(MemorySegment data, long dataOffset, long bytes) {
+    NativeLibraries.load();
+    Checks.size("bytes", bytes);
+    Checks.matrix("data", data, dataOffset, 1, bytes, bytes, 0);
+    return gk_probe_read(data.asSlice(dataOffset), bytes);
+  }
+
+  /**
+   * Multiply-adds on registers alone, to measure the peak of the active tier's float unit.
+   *
+   * <p>Contract: {@code gk_probe_fma_f32} in gk_probe.h.
+   *
+   * @param iterations how often to go round
+   * @return the floating-point operations done; a multiply-add counts two
+   * @throws IllegalArgumentException if {@code iterations} is negative
+   */
+  public static long probeFma(long iterations) {
+    NativeLibraries.load();
+    Checks.size("iterations", iterations);
+    try (Arena arena = Arena.ofConfined()) {
+      return gk_probe_fma_f32(iterations, arena.allocate(ValueLayout.JAVA_FLOAT));
+    }
+  }
+
+  /** The base-2 logarithm of the bytes of an element. */
+  private static int shift(int dtype) {
+    if (dtype == BF16 || dtype == F16) {
+      return 1;
+    }
+    if (dtype != F32) {
+      throw new IllegalArgumentException(
+          "dtype: %d is none of F32 (%d), F16 (%d), BF16 (%d)".formatted(dtype, F32, F16, BF16));
+    }
+    return 2;
+  }
+
+  private static IllegalArgumentException refused(String kernel, int status, String operands) {
+    return new IllegalArgumentException(
+        "%s: refused %s (status %d)".formatted(kernel, operands, status));
+  }
+
+  private static IndexOutOfBoundsException badId(
+      MemorySegment ids, long idsOffset, long rows, long vocab) {
+    for (long r = 0; r < rows; r++) {
+      int id = ids.get(ValueLayout.JAVA_INT, idsOffset + r * 4);
+      if (id < 0 || id >= vocab) {
+        return new IndexOutOfBoundsException(
+            "ids: element %d is %d, not in [0, %d)".formatted(r, id, vocab));
+      }
+    }
+    return new IndexOutOfBoundsException("ids: an element is not in [0, %d)".formatted(vocab));
+  }
+}
