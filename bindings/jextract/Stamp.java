@@ -17,8 +17,8 @@ import java.util.stream.Stream;
  *   java bindings/jextract/Stamp.java write VERSION     generate.sh does this
  * </pre>
  *
- * <p>The stamp holds the version of jextract, and the SHA-256 of every header and include list that went into jextract
- * and of every file that came out. Needs Java 17.
+ * <p>The stamp holds the version of jextract, and the SHA-256 of every header and include list that
+ * went into jextract and of every file that came out. Needs Java 17.
  */
 public final class Stamp {
   private static final Path STAMP = Path.of("bindings/jextract/stamp");
@@ -66,7 +66,10 @@ public final class Stamp {
     return line.substring(line.indexOf("  ") + 2);
   }
 
-  /** Lines as sha256sum writes them, so that {@code tail -n +2 stamp | sha256sum -c} checks the same. */
+  /**
+   * Lines as sha256sum writes them, so that {@code tail -n +2 stamp | sha256sum -c} checks the
+   * same.
+   */
   private static List<String> hashes(Path root) throws IOException {
     List<String> lines = new ArrayList<>();
     for (String directory :
@@ -79,10 +82,9 @@ public final class Stamp {
             .filter(file -> file.toString().matches(".*\\.(h|includes|java)"))
             .filter(file -> !file.endsWith("Stamp.java"))
             .sorted()
-            .forEach(
-                file ->
-                    lines.add(
-                        sha256(file) + "  " + root.relativize(file).toString().replace('\\', '/')));
+            .forEach(file ->
+                lines.add(
+                    sha256(file) + "  " + root.relativize(file).toString().replace('\\', '/')));
       }
     }
     return lines;
@@ -100,7 +102,9 @@ public final class Stamp {
     }
   }
 
-  /** The repository: this directory or the one above that holds the stamp (Maven runs in bindings). */
+  /**
+   * The repository: this directory or the one above that holds the stamp (Maven runs in bindings).
+   */
   private static Path root() throws IOException {
     for (Path at = Path.of("").toAbsolutePath(); at != null; at = at.getParent()) {
       if (Files.isDirectory(at.resolve(STAMP).getParent())) {
