@@ -1,0 +1,26 @@
+/**
+ * Runs IBM Granite language models on CPUs, straight from Hugging Face checkpoint folders.
+ *
+ * <p>Start with {@link org.graniteffm.runtime.model.GraniteForCausalLM} for forward passes, and with {@link
+ * org.graniteffm.runtime.generate.Generator} for text.
+ */
+module org.graniteffm.runtime {
+  requires com.fasterxml.jackson.core;
+  requires transitive com.fasterxml.jackson.databind;
+  requires transitive org.graniteffm.bindings;
+  requires info.picocli;
+  requires ai.djl.api;
+  requires ai.djl.tokenizers;
+
+  exports org.graniteffm.runtime;
+  exports org.graniteffm.runtime.config;
+  exports org.graniteffm.runtime.generate;
+  exports org.graniteffm.runtime.model;
+  exports org.graniteffm.runtime.ops;
+  exports org.graniteffm.runtime.safetensors;
+  exports org.graniteffm.runtime.tensor;
+  exports org.graniteffm.runtime.tokenizer;
+
+  opens org.graniteffm.runtime.cli to
+      info.picocli;
+}

@@ -1,0 +1,26 @@
+/**
+ * Generation: from prompts to tokens, one at a time, on top of {@code org.graniteffm.runtime.model}.
+ *
+ * <p>Start with {@link org.graniteffm.runtime.generate.Generator} and {@link
+ * org.graniteffm.runtime.generate.GenerationConfig}. A generator belongs to one caller at a time.
+ *
+ * <pre>{@code
+ * try (GraniteForCausalLM model = GraniteForCausalLM.load(folder);
+ *     Tokenizer tokenizer = Tokenizers.open(folder);
+ *     Generator generator = new Generator(model)) {
+ *   GenerationConfig config = GenerationConfig.load(folder, model.config());
+ *   StreamDecoder text = new StreamDecoder(tokenizer);
+ *   generator.generate(
+ *       tokenizer.encode("Once upon a time"),
+ *       config,
+ *       (sequence, id) -> {
+ *         System.out.print(text.push(id));
+ *         return true;
+ *       });
+ *   System.out.println(text.flush());
+ * }
+ * }</pre>
+ *
+ * <p>Text is not dealt with here: see {@code org.graniteffm.runtime.tokenizer}.
+ */
+package org.graniteffm.runtime.generate;

@@ -1,0 +1,266 @@
+package org.graniteffm.runtime.model;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.graniteffm.runtime.config.GraniteConfig;
+import org.graniteffm.runtime.config.GraniteMoeConfig;
+import org.graniteffm.runtime.ops.Matrix;
+import org.graniteffm.runtime.ops.Ops;
+import org.graniteffm.runtime.ops.Ops.CacheView;
+import org.graniteffm.runtime.ops.Workers;
+
+/**
+ * The forward pass: a block of new tokens of each sequence through all layers, their keys and values appended to the
+ * cache. Weights and config are shared; the scratch state is this object's own, so it belongs to one caller at a time. A
+ * pass over as many rows as an earlier one allocates nothing.
+ */
+final class Decoder implements AutoCloseable {
+  private final GraniteConfig config;
+  private final Weights weights;
+  private final float eps;
+  private final float residualMultiplier;
+  private final Arena arena = Arena.ofShared();
+  private final Ops ops;
+  private final Rope rope;
+  private final CacheView view = new CacheView();
+  private Scratch s;
+
+  Decoder(GraniteConfig config, Weights weights, Workers workers) {
+    this.config = config;
+    this.weights = weights;
+    eps = config.rmsNormEps();
+    residualMultiplier = config.residualMultiplier();
+    ops = new Ops(arena, workers);
+    rope = new Rope(config);
+  }
+
+  /** Sets the length-dependent rotations for a whole call, before its first block. */
+  void prepareRope(long length) {
+    rope.prepare(length);
+  }
+
+  /**
+   * One block.
+   *
+   * <p>Afterwards {@link #hidden} holds the last hidden states.
+   *
+   * @param in what comes in
+   * @param cache of the sequences
+   * @param recorder told of intermediate results, or null
+   */
+  void forward(Block in, KvCache cache, Recorder recorder) {
+    int rows = in.batch * in.tokens;
+    reserve(rows);
+    cache.reserve(in.tokens);
+    load(in, rows, cache.length());
+
+    Weights.Block[] blocks = weights.blocks();
+    record(recorder, 0, s.x, in);
+    ops.rmsNorm(s.x, blocks[0].inputNorm(), eps, rows, s.h); // h = norm(x)
+    for (int layer = 0; layer < blocks.length; layer++) {
+      Weights.Block w = blocks[layer];
+      attention(layer, w, in, rows, cache, recorder); // f = attention(h)
+      // x = x + m_res · f;  h = norm(x)
+      ops.addRmsNorm(s.x, s.f, residualMultiplier, w.postAttentionNorm(), eps, rows, s.h);
+      feedForward(layer, w, in, rows, recorder); // f = mlp(h) or experts(h)
+      boolean last = layer + 1 == blocks.length;
+      MemorySegment nextNorm = last ? weights.norm() : blocks[layer + 1].inputNorm();
+      ops.addRmsNorm(s.x, s.f, residualMultiplier, nextNorm, eps, rows, s.h);
+      record(recorder, layer + 1, last ? s.h : s.x, in);
+    }
+    cache.advance(in.tokens);
+  }
+
+  /** f = W_o · softmax(m_att · q kᵀ) v, with q, k, v = W_q h, W_k h, W_v h and q, k rotated. */
+  private void attention(
+      int layer, Weights.Block w, Block in, int rows, KvCache cache, Recorder recorder) {
+    cache.view(layer, view);
+    view.mask = in.mask;
+    view.maskStride = in.maskStride;
+    ops.linear(s.h, rows, w.q(), s.q, w.k(), s.k, w.v(), s.v);
+    ops.ropeIntoCache(s.q, s.k, s.v, s.cos, s.sin, in.tokens, view);
+    float scale = config.attentionMultiplier();
+    if (in.sequenceStarts == null) {
+      ops.attention(s.q, in.tokens, 0, in.batch, 0, 0, in.tokens, view, scale, s.a);
+    } else {
+      attendWithinSequences(in, scale);
+    }
+    if (recorder != null) {
+      recorder.attention(layer, s.q, in, view, scale);
+    }
+    ops.linear(s.a, rows, 1f, w.o(), s.f);
+  }
+
+  /** Packed sequences: each run of tokens sees nothing before its own start. */
+  private void attendWithinSequences(Block in, float scale) {
+    for (int row = 0; row < in.batch; row++) {
+      for (int first = 0; first < in.tokens; ) {
+        int start = in.sequenceStarts[in.at(row, first)];
+        int last = first + 1;
+        while (last < in.tokens && in.sequenceStarts[in.at(row, last)] == start) {
+          last++;
+        }
+        ops.attention(s.q, in.tokens, row, 1, start, first, last, view, scale, s.a);
+        first = last;
+      }
+    }
+  }
+
+  private void feedForward(int layer, Weights.Block w, Block in, int rows, Recorder recorder) {
+    switch (w.feedForward()) {
+      case Weights.Dense mlp -> {
+        // f = W_down (act(W_gate h) ⊙ W_up h)
+        ops.linear(s.h, rows, mlp.gate(), s.gate, mlp.up(), s.up);
+        ops.gate(config.hiddenAct(), s.gate, s.up, rows, s.gate);
+        ops.linear(s.gate, rows, 1f, mlp.down(), s.f);
+      }
+      case Weights.Moe moe -> {
+        // f = Σ_{e in top k} w_e · W_out[e] (act(a) ⊙ b),  [a; b] = W_in[e] h
+        ops.linear(s.h, rows, 1f, moe.router(), s.routerLogits);
+        if (recorder != null) {
+          recorder.routerLogits(layer, s.routerLogits, in);
+        }
+        s.experts.apply(s.h, rows, s.routerLogits, moe.input(), moe.output(), s.f);
+      }
+    }
+  }
+
+  /** x = m_emb · embedding, and the angles of the rows' positions. */
+  private void load(Block in, int rows, int past) {
+    if (in.embeddings != null) {
+      float multiplier = config.embeddingMultiplier();
+      for (int sequence = 0; sequence < in.batch; sequence++) {
+        for (int token = 0; token < in.tokens; token++) {
+          scaleRow(in, sequence, token, multiplier);
+        }
+      }
+    } else {
+      for (int sequence = 0; sequence < in.batch; sequence++) {
+        MemorySegment.copy(
+            in.ids,
+            in.at(sequence, 0),
+            s.ids,
+            ValueLayout.JAVA_INT,
+            (long) sequence * in.tokens * Integer.BYTES,
+            in.tokens);
+      }
+      ops.embed(weights.embedding(), s.ids, rows, config.embeddingMultiplier(), s.x);
+    }
+    for (int sequence = 0; sequence < in.batch; sequence++) {
+      for (int token = 0; token < in.tokens; token++) {
+        int position =
+            in.positions == null ? past + token : in.positions[in.at(sequence, token)];
+        rope.fill(position, s.cos, s.sin, (long) sequence * in.tokens + token);
+      }
+    }
+  }
+
+  private void scaleRow(Block in, int sequence, int token, float multiplier) {
+    int hidden = config.hiddenSize();
+    long from = (long) in.at(sequence, token) * hidden;
+    long to = ((long) sequence * in.tokens + token) * hidden;
+    for (int i = 0; i < hidden; i++) {
+      float value = in.embeddings.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, from + i);
+      s.x.segment().setAtIndex(ValueLayout.JAVA_FLOAT, to + i, multiplier * value);
+    }
+  }
+
+  private static void record(Recorder recorder, int index, Matrix state, Block in) {
+    if (recorder != null) {
+      recorder.hiddenState(index, state, in);
+    }
+  }
+
+  private void reserve(int rows) {
+    if (s != null && s.rows >= rows) {
+      return;
+    }
+    if (s != null) {
+      s.close();
+      s = null;
+    }
+    s = new Scratch(config, ops, rows);
+  }
+
+  /** The last hidden states of the block before: {@code [batch * tokens, H]}. */
+  Matrix hidden() {
+    return s.h;
+  }
+
+  /**
+   * {@code logits[i] = W_head · hidden[row] / m_log} for some rows of the block before.
+   *
+   * @param firstRow the first row
+   * @param step rows from one to the next
+   * @param count how many
+   * @param logits {@code [count, V]}
+   */
+  void logits(long firstRow, long step, int count, Matrix logits) {
+    long bytes = (long) config.hiddenSize() * Float.BYTES;
+    for (int i = 0; i < count; i++) { // f is free by now
+      MemorySegment.copy(
+          s.h.segment(), s.h.rowOffset(firstRow + i * step), s.f.segment(), s.f.rowOffset(i), bytes);
+    }
+    ops.linear(s.f, count, 1 / config.logitsScaling(), weights.head(), logits);
+  }
+
+  /** Whether the model routes tokens to experts. */
+  boolean hasExperts() {
+    return config instanceof GraniteMoeConfig;
+  }
+
+  @Override
+  public void close() {
+    if (s != null) {
+      s.close();
+    }
+    arena.close();
+  }
+
+  /** A block of new tokens of each sequence: what one call of {@link #forward} takes, to be filled again and again. */
+  static final class Block {
+    /** Sequences. */
+    int batch;
+
+    /** New tokens per sequence in this block. */
+    int tokens;
+
+    /** Tokens per sequence in the whole call: the row length of ids, embeddings and positions. */
+    int callTokens;
+
+    /** Where in the call the block starts. */
+    int firstToken;
+
+    /** {@code [batch, callTokens]}, or null if there are embeddings. */
+    int[] ids;
+
+    /** {@code [batch, callTokens, H]} f32, not yet multiplied, or null. */
+    MemorySegment embeddings;
+
+    /** {@code [batch, callTokens]}, or null for the order in the cache. */
+    int[] positions;
+
+    /** {@code [batch, maskStride]} bytes over cache and new tokens, 0 hides a key; or null. */
+    MemorySegment mask;
+
+    /** Bytes from one sequence's mask to the next. */
+    long maskStride;
+
+    /** {@code [batch, callTokens]}: at which token its packed sequence starts; null if a row is one sequence. */
+    int[] sequenceStarts;
+
+    int at(int sequence, int token) {
+      return sequence * callTokens + firstToken + token;
+    }
+  }
+
+  /** Told of intermediate results; what it is given is only valid during the call. */
+  interface Recorder {
+    void hiddenState(int index, Matrix state, Block in);
+
+    void attention(int layer, Matrix q, Block in, CacheView cache, float scale);
+
+    void routerLogits(int layer, Matrix logits, Block in);
+  }
+}

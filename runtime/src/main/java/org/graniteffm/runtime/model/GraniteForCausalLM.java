@@ -1,0 +1,176 @@
+package org.graniteffm.runtime.model;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import org.graniteffm.bindings.NativeLibraries;
+import org.graniteffm.runtime.config.GraniteConfig;
+import org.graniteffm.runtime.ops.Workers;
+import org.graniteffm.runtime.safetensors.Checkpoint;
+
+/**
+ * A Granite language model, dense or mixture of experts, over the weights of a checkpoint folder where the files have
+ * them.
+ *
+ * <p>A model is immutable and may be shared between threads; each caller has a {@link Session} of its own. Closing waits
+ * for running calls, which end at their next token, and then unmaps the files.
+ */
+public final class GraniteForCausalLM implements AutoCloseable {
+  private final GraniteConfig config;
+  private final Checkpoint checkpoint;
+  private final Weights weights;
+  private final Arena arena;
+  private final Workers workers;
+  private final Lease lease;
+
+  private GraniteForCausalLM(
+      GraniteConfig config, Checkpoint checkpoint, Weights weights, Arena arena, Workers workers) {
+    this.config = config;
+    this.checkpoint = checkpoint;
+    this.weights = weights;
+    this.arena = arena;
+    this.workers = workers;
+    lease = new Lease("model " + checkpoint.directory());
+  }
+
+  /**
+   * Opens a checkpoint folder with the pool of the process.
+   *
+   * @param directory holds config.json and model.safetensors, or an index and its shards
+   * @return the model
+   * @throws org.graniteffm.runtime.ModelFormatException if a file's content is malformed or does not fit the config
+   * @throws org.graniteffm.runtime.UnsupportedModelException if the checkpoint asks for what this library does not do
+   * @throws IOException if a file cannot be read
+   */
+  public static GraniteForCausalLM load(Path directory) throws IOException {
+    return load(directory, Workers.shared());
+  }
+
+  /**
+   * Opens a checkpoint folder.
+   *
+   * @param directory holds config.json and model.safetensors, or an index and its shards
+   * @param workers the threads to compute with; not closed with the model
+   * @return the model
+   * @throws org.graniteffm.runtime.ModelFormatException if a file's content is malformed or does not fit the config
+   * @throws org.graniteffm.runtime.UnsupportedModelException if the checkpoint asks for what this library does not do
+   * @throws IOException if a file cannot be read
+   */
+  public static GraniteForCausalLM load(Path directory, Workers workers) throws IOException {
+    NativeLibraries.load();
+    GraniteConfig config = GraniteConfig.load(directory);
+    Checkpoint checkpoint = Checkpoint.open(directory);
+    Arena arena = Arena.ofShared();
+    try {
+      Weights weights = Weights.bind(checkpoint, config, arena);
+      return new GraniteForCausalLM(config, checkpoint, weights, arena, workers);
+    } catch (Throwable t) {
+      arena.close();
+      checkpoint.close();
+      throw t;
+    }
+  }
+
+  /**
+   * The configuration.
+   *
+   * @return what config.json says
+   */
+  public GraniteConfig config() {
+    return config;
+  }
+
+  /**
+   * The files.
+   *
+   * @return the open checkpoint; it closes with this model
+   */
+  public Checkpoint checkpoint() {
+    return checkpoint;
+  }
+
+  /**
+   * The threads this model computes with.
+   *
+   * @return the pool
+   */
+  public Workers workers() {
+    return workers;
+  }
+
+  /**
+   * Makes the scratch state for one caller.
+   *
+   * @return a session, to be closed
+   * @throws ClosedException if the model is closed
+   */
+  public Session newSession() {
+    lease.acquire();
+    try {
+      return new Session(this, new Decoder(config, weights, workers));
+    } finally {
+      lease.release();
+    }
+  }
+
+  /**
+   * One forward pass in a session of its own.
+   *
+   * @param input what to compute, and what to return
+   * @return the results, to be closed
+   * @throws IllegalArgumentException if the input does not fit the model or itself
+   * @throws ClosedException if the model is closed
+   */
+  public ForwardOutput forward(ForwardInput input) {
+    try (Session session = newSession()) {
+      return session.forward(input);
+    }
+  }
+
+  /**
+   * Keeps the model open until the returned object is closed: for work of many calls, such as a generation.
+   *
+   * @return to be closed by the same thread
+   * @throws ClosedException if the model is closed
+   */
+  public Use use() {
+    lease.acquire();
+    return lease::release;
+  }
+
+  /** A use of the model, during which it stays open. */
+  @FunctionalInterface
+  public interface Use extends AutoCloseable {
+    /** Ends the use. */
+    @Override
+    void close();
+  }
+
+  /**
+   * Whether closing has begun.
+   *
+   * @throws ClosedException if so
+   */
+  public void checkOpen() {
+    lease.check();
+  }
+
+  Lease lease() {
+    return lease;
+  }
+
+  /**
+   * Waits for running calls, which end at their next token or block with a {@link ClosedException}, and frees everything.
+   * A model that is closed already stays so.
+   *
+   * @throws ClosedException if called from within a call of this model, such as a callback of its generation
+   */
+  @Override
+  public void close() {
+    lease.close(
+        () -> {
+          checkpoint.close();
+          arena.close();
+        });
+  }
+}

@@ -1,0 +1,304 @@
+package org.graniteffm.runtime.model;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import org.graniteffm.runtime.InsufficientMemoryException;
+import org.graniteffm.runtime.config.GraniteConfig;
+import org.graniteffm.runtime.ops.Ops.CacheView;
+import org.graniteffm.runtime.tensor.DType;
+import org.graniteffm.runtime.tensor.Tensor;
+
+/**
+ * Keys (rotated) and values of the tokens seen so far, f32: Hugging Face's past_key_values.
+ *
+ * <p>Each layer has keys and values as {@code [batch, num_key_value_heads, capacity, head_dim]}, so that attention reads
+ * one head of one sequence as one stream. A cache grows by doubling, owns its memory, and belongs to one caller at a
+ * time.
+ */
+public final class KvCache implements AutoCloseable {
+  private static final int FIRST_CAPACITY = 64;
+
+  private final int layers;
+  private final int heads;
+  private final int kvHeads;
+  private final int headDim;
+  private final int batch;
+  private final MemorySegment[] keys;
+  private final MemorySegment[] values;
+  private Arena arena;
+  private int capacity;
+  private int length;
+
+  /**
+   * Makes an empty cache.
+   *
+   * @param config of the model it is for
+   * @param batch sequences, at least 1
+   * @param capacity tokens per sequence to make room for now; it grows when more come
+   * @throws IllegalArgumentException if batch is below 1 or capacity below 0
+   * @throws InsufficientMemoryException if the memory cannot be had
+   */
+  public KvCache(GraniteConfig config, int batch, int capacity) {
+    if (batch < 1 || capacity < 0) {
+      throw new IllegalArgumentException(
+          "batch: %d, capacity: %d; legal are batch >= 1 and capacity >= 0"
+              .formatted(batch, capacity));
+    }
+    this.batch = batch;
+    layers = config.numHiddenLayers();
+    heads = config.numAttentionHeads();
+    kvHeads = config.numKeyValueHeads();
+    headDim = config.headDim();
+    keys = new MemorySegment[layers];
+    values = new MemorySegment[layers];
+    arena = Arena.ofShared();
+    reallocate(capacity);
+  }
+
+  /**
+   * Bytes a cache takes.
+   *
+   * @param config of the model
+   * @param batch sequences
+   * @param tokens per sequence
+   * @return {@code 2 * layers * batch * kvHeads * tokens * headDim * 4}
+   * @throws ArithmeticException if that exceeds a long
+   */
+  public static long byteSize(GraniteConfig config, int batch, long tokens) {
+    long perToken =
+        2L
+            * config.numHiddenLayers()
+            * config.numKeyValueHeads()
+            * config.headDim()
+            * Float.BYTES;
+    return Math.multiplyExact(Math.multiplyExact(perToken, batch), tokens);
+  }
+
+  /**
+   * Sequences.
+   *
+   * @return at least 1
+   */
+  public int batch() {
+    return batch;
+  }
+
+  /**
+   * Tokens seen so far, per sequence.
+   *
+   * @return 0 for an empty cache
+   */
+  public int length() {
+    return length;
+  }
+
+  /**
+   * Bytes allocated.
+   *
+   * @return for keys and values of all layers
+   */
+  public long byteSize() {
+    return 2L * layers * layerBytes(capacity);
+  }
+
+  /**
+   * Cuts the cache back.
+   *
+   * @param newLength tokens to keep
+   * @throws IllegalArgumentException if there are not so many
+   */
+  public void truncate(int newLength) {
+    if (newLength < 0 || newLength > length) {
+      throw new IllegalArgumentException(
+          "newLength: %d, legal are 0 to %d".formatted(newLength, length));
+    }
+    length = newLength;
+  }
+
+  /**
+   * The keys of a layer, without a copy; valid until the cache grows or is closed.
+   *
+   * @param layer from 0
+   * @return {@code [batch, kvHeads, length, headDim]} F32, rotated
+   */
+  public Tensor keys(int layer) {
+    return view(keys[Objects.checkIndex(layer, layers)]);
+  }
+
+  /**
+   * The values of a layer, without a copy; valid until the cache grows or is closed.
+   *
+   * @param layer from 0
+   * @return {@code [batch, kvHeads, length, headDim]} F32
+   */
+  public Tensor values(int layer) {
+    return view(values[Objects.checkIndex(layer, layers)]);
+  }
+
+  private Tensor view(MemorySegment segment) {
+    return Tensor.of(segment, DType.F32, batch, kvHeads, capacity, headDim).slice(2, 0, length);
+  }
+
+  /**
+   * A cache of its own with the same content.
+   *
+   * @return the copy, to be closed
+   * @throws InsufficientMemoryException if the memory cannot be had
+   */
+  public KvCache copy() {
+    KvCache copy = new KvCache(this, length);
+    copy.copyFrom(keys, values, capacity, length);
+    copy.length = length;
+    return copy;
+  }
+
+  private KvCache(KvCache like, int capacity) {
+    batch = like.batch;
+    layers = like.layers;
+    heads = like.heads;
+    kvHeads = like.kvHeads;
+    headDim = like.headDim;
+    keys = new MemorySegment[layers];
+    values = new MemorySegment[layers];
+    arena = Arena.ofShared();
+    reallocate(capacity);
+  }
+
+  /**
+   * Appends keys and values from elsewhere.
+   *
+   * @param newKeys for each layer {@code [batch, kvHeads, tokens, headDim]} F32, rotated
+   * @param newValues the same for the values
+   * @throws IllegalArgumentException if the number of layers or a shape does not fit
+   */
+  public void append(Tensor[] newKeys, Tensor[] newValues) {
+    if (newKeys.length != layers || newValues.length != layers) {
+      throw new IllegalArgumentException(
+          "past_key, past_value: %d and %d layers, the model has %d"
+              .formatted(newKeys.length, newValues.length, layers));
+    }
+    long tokens = newKeys[0].rank() == 4 ? newKeys[0].size(2) : -1;
+    for (int layer = 0; layer < layers; layer++) {
+      check("past_key." + layer, newKeys[layer], tokens);
+      check("past_value." + layer, newValues[layer], tokens);
+    }
+    reserve(Math.toIntExact(tokens));
+    for (int layer = 0; layer < layers; layer++) {
+      copyStrips(newKeys[layer].segment(), tokens, keys[layer], tokens);
+      copyStrips(newValues[layer].segment(), tokens, values[layer], tokens);
+    }
+    length += (int) tokens;
+  }
+
+  private void check(String name, Tensor tensor, long tokens) {
+    if (tensor.dtype() != DType.F32
+        || !tensor.isContiguous()
+        || !tensor.hasShape(batch, kvHeads, tokens, headDim)) {
+      throw new IllegalArgumentException(
+          "%s: expected a contiguous F32 [%d, %d, tokens, %d], the same for all layers, found %s"
+              .formatted(name, batch, kvHeads, headDim, tensor));
+    }
+  }
+
+  private long layerBytes(int tokens) {
+    return (long) batch * kvHeads * tokens * headDim * Float.BYTES;
+  }
+
+  /** Makes room for so many more tokens. */
+  void reserve(int more) {
+    int needed = Math.addExact(length, more);
+    if (needed <= capacity) {
+      return;
+    }
+    Arena before = arena;
+    MemorySegment[] oldKeys = keys.clone();
+    MemorySegment[] oldValues = values.clone();
+    int oldCapacity = capacity;
+    arena = Arena.ofShared();
+    try {
+      int doubled = (int) Math.min(Integer.MAX_VALUE - 8, 2L * capacity);
+      reallocate(Math.max(needed, Math.max(FIRST_CAPACITY, doubled)));
+    } catch (InsufficientMemoryException e) {
+      arena = before;
+      System.arraycopy(oldKeys, 0, keys, 0, layers);
+      System.arraycopy(oldValues, 0, values, 0, layers);
+      throw e;
+    }
+    copyFrom(oldKeys, oldValues, oldCapacity, length);
+    before.close();
+  }
+
+  /** Allocates in the present arena; if that fails the arena is closed and nothing else has changed. */
+  private void reallocate(int newCapacity) {
+    try {
+      long bytes = layerBytes(newCapacity);
+      for (int layer = 0; layer < layers; layer++) {
+        keys[layer] = arena.allocate(bytes, 64);
+        values[layer] = arena.allocate(bytes, 64);
+      }
+      capacity = newCapacity;
+    } catch (OutOfMemoryError e) {
+      arena.close();
+      throw new InsufficientMemoryException(
+          "cache of %d tokens".formatted(newCapacity), 2L * layers * layerBytes(newCapacity), e);
+    }
+  }
+
+  private void copyFrom(
+      MemorySegment[] otherKeys, MemorySegment[] otherValues, int otherCapacity, int tokens) {
+    int before = length;
+    length = 0;
+    for (int layer = 0; layer < layers; layer++) {
+      copyStrips(otherKeys[layer], otherCapacity, keys[layer], tokens);
+      copyStrips(otherValues[layer], otherCapacity, values[layer], tokens);
+    }
+    length = before;
+  }
+
+  /** Copies {@code tokens} of every sequence and head to behind the present length. */
+  private void copyStrips(MemorySegment from, long fromCapacity, MemorySegment to, long tokens) {
+    long tokenBytes = (long) headDim * Float.BYTES;
+    for (long strip = 0; strip < (long) batch * kvHeads; strip++) {
+      MemorySegment.copy(
+          from,
+          strip * fromCapacity * tokenBytes,
+          to,
+          (strip * capacity + length) * tokenBytes,
+          tokens * tokenBytes);
+    }
+  }
+
+  /** Fills a view of one layer for the operations on it. */
+  void view(int layer, CacheView view) {
+    view.keys = keys[layer];
+    view.values = values[layer];
+    view.batch = batch;
+    view.heads = heads;
+    view.kvHeads = kvHeads;
+    view.headDim = headDim;
+    view.capacity = capacity;
+    view.past = length;
+  }
+
+  /** Counts tokens whose keys and values all layers have. */
+  void advance(int tokens) {
+    length += tokens;
+  }
+
+  /** Whether this cache fits a model. */
+  boolean fits(GraniteConfig config) {
+    return layers == config.numHiddenLayers()
+        && heads == config.numAttentionHeads()
+        && kvHeads == config.numKeyValueHeads()
+        && headDim == config.headDim();
+  }
+
+  /** Frees the memory; a cache that is closed already stays so. */
+  @Override
+  public void close() {
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
+  }
+}

@@ -1,0 +1,499 @@
+package org.graniteffm.runtime.model;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BooleanSupplier;
+import org.graniteffm.runtime.InsufficientMemoryException;
+import org.graniteffm.runtime.config.GraniteConfig;
+import org.graniteffm.runtime.config.GraniteMoeConfig;
+import org.graniteffm.runtime.ops.Matrix;
+import org.graniteffm.runtime.tensor.DType;
+import org.graniteffm.runtime.tensor.Tensor;
+
+/**
+ * The scratch state of one caller's forward passes. The model behind it is shared; a session belongs to one caller at a
+ * time, and a second thread gets a {@link ConcurrentUseException}.
+ *
+ * <p>{@link #forward} has every input and output of transformers' forward; {@link #nextLogits} is the quick way for
+ * decoding: it allocates nothing once it has seen its largest block.
+ */
+public final class Session implements AutoCloseable {
+  /** Rows (sequences times tokens) that go through the layers together; longer prompts are cut into such blocks. */
+  public static final int BLOCK_ROWS = 512;
+
+  private final GraniteForCausalLM model;
+  private final GraniteConfig config;
+  private final Decoder decoder;
+  private final Decoder.Block block = new Decoder.Block();
+  private final AtomicReference<Thread> user = new AtomicReference<>();
+  private BooleanSupplier cancellation = () -> false;
+  private Arena logitsArena;
+  private Matrix logits;
+  private volatile boolean closed;
+
+  Session(GraniteForCausalLM model, Decoder decoder) {
+    this.model = model;
+    this.config = model.config();
+    this.decoder = decoder;
+  }
+
+  /**
+   * The model this session computes with.
+   *
+   * @return the model
+   */
+  public GraniteForCausalLM model() {
+    return model;
+  }
+
+  /**
+   * Sets what is asked before each block of rows whether to stop.
+   *
+   * @param cancelled true ends the running call with a {@link CancellationException}
+   */
+  public void setCancellation(BooleanSupplier cancelled) {
+    cancellation = cancelled;
+  }
+
+  /**
+   * One forward pass.
+   *
+   * @param input what to compute, and what to return
+   * @return the results, to be closed
+   * @throws IllegalArgumentException if the input does not fit the model or itself; the message names the argument
+   * @throws ClosedException if the session or the model is closed
+   * @throws ConcurrentUseException if another thread is using this session
+   * @throws InsufficientMemoryException if cache or results find no memory
+   * @throws CancellationException if the cancellation says so, or the thread is interrupted
+   */
+  public ForwardOutput forward(ForwardInput input) {
+    enter();
+    try {
+      return new ForwardCall(input).run();
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * Appends tokens to a cache and returns the scores of what comes next. Allocates nothing when called with no more rows
+   * than before and with room in the cache.
+   *
+   * @param cache of {@code batch} sequences, updated
+   * @param ids {@code [batch, tokens]}, row after row; may be longer than that
+   * @param tokens new ones per sequence, at least 1
+   * @param positions {@code [batch, tokens]} or null for {@code past, past + 1, …}
+   * @param mask {@code [batch, maskStride]} bytes over cache and new tokens, 0 hides a token; or null
+   * @param maskStride bytes from one sequence's mask to the next, at least {@code past + tokens}
+   * @return {@code [batch, V]} f32: scores behind the last token of each sequence, valid until the next call
+   * @throws IllegalArgumentException if an argument does not fit the model; the message names it
+   * @throws ClosedException if the session or the model is closed
+   * @throws ConcurrentUseException if another thread is using this session
+   * @throws InsufficientMemoryException if the cache finds no memory
+   * @throws CancellationException if the cancellation says so, or the thread is interrupted
+   */
+  public MemorySegment nextLogits(
+      KvCache cache, int[] ids, int tokens, int[] positions, MemorySegment mask, long maskStride) {
+    enter();
+    try {
+      checkCache(cache);
+      int batch = cache.batch();
+      checkIds(ids, batch, tokens);
+      checkPositions(positions, batch, tokens);
+      if (mask != null && maskStride < (long) cache.length() + tokens) {
+        throw new IllegalArgumentException(
+            "maskStride: %d, needs at least %d"
+                .formatted(maskStride, (long) cache.length() + tokens));
+      }
+      reserveLogits(batch);
+      block.batch = batch;
+      block.callTokens = tokens;
+      block.ids = ids;
+      block.embeddings = null;
+      block.positions = positions;
+      block.mask = mask;
+      block.maskStride = maskStride;
+      block.sequenceStarts = null;
+      decoder.prepareRope(largestPosition(positions, batch * tokens, cache.length() + tokens) + 1);
+      runBlocks(block, cache, null, null);
+      decoder.logits(block.tokens - 1, block.tokens, batch, logits);
+      return logits.segment();
+    } finally {
+      leave();
+    }
+  }
+
+  /** What is done behind each block of {@link #runBlocks}. */
+  private interface AfterBlock {
+    void run(Decoder.Block block);
+  }
+
+  private void runBlocks(
+      Decoder.Block in, KvCache cache, Decoder.Recorder recorder, AfterBlock after) {
+    int most = Math.max(1, BLOCK_ROWS / in.batch);
+    for (int first = 0; first < in.callTokens; first += most) {
+      model.lease().check();
+      if (cancellation.getAsBoolean() || Thread.currentThread().isInterrupted()) {
+        throw new CancellationException("cancelled after " + first + " tokens of this call");
+      }
+      in.firstToken = first;
+      in.tokens = Math.min(most, in.callTokens - first);
+      decoder.forward(in, cache, recorder);
+      if (after != null) {
+        after.run(in);
+      }
+    }
+  }
+
+  private static long largestPosition(int[] positions, int count, int length) {
+    if (positions == null) {
+      return length - 1;
+    }
+    int largest = 0;
+    for (int i = 0; i < count; i++) {
+      largest = Math.max(largest, positions[i]);
+    }
+    return largest;
+  }
+
+  private void reserveLogits(int rows) {
+    if (logits != null && logits.rows() >= rows) {
+      return;
+    }
+    if (logitsArena != null) {
+      logitsArena.close();
+      logits = null;
+    }
+    logitsArena = Arena.ofShared();
+    logits = Matrix.allocate(logitsArena, rows, config.vocabSize());
+  }
+
+  private void checkCache(KvCache cache) {
+    if (!cache.fits(config)) {
+      throw new IllegalArgumentException("pastKeyValues: made for a model of another shape");
+    }
+  }
+
+  private void checkIds(int[] ids, int batch, int tokens) {
+    if (tokens < 1 || (long) batch * tokens > ids.length) {
+      throw new IllegalArgumentException(
+          "tokens: %d for %d sequences and %d ids".formatted(tokens, batch, ids.length));
+    }
+    for (int i = 0; i < batch * tokens; i++) {
+      if (ids[i] < 0 || ids[i] >= config.vocabSize()) {
+        throw new IllegalArgumentException(
+            "input_ids: token id %d at [%d, %d], legal are 0 to %d"
+                .formatted(ids[i], i / tokens, i % tokens, config.vocabSize() - 1));
+      }
+    }
+  }
+
+  private static void checkPositions(int[] positions, int batch, int tokens) {
+    if (positions == null) {
+      return;
+    }
+    if (positions.length < batch * tokens) {
+      throw new IllegalArgumentException(
+          "position_ids: %d given for %d tokens".formatted(positions.length, batch * tokens));
+    }
+    for (int i = 0; i < batch * tokens; i++) {
+      if (positions[i] < 0) {
+        throw new IllegalArgumentException(
+            "position_ids: %d at [%d, %d] is negative"
+                .formatted(positions[i], i / tokens, i % tokens));
+      }
+    }
+  }
+
+  private void enter() {
+    if (!user.compareAndSet(null, Thread.currentThread())) {
+      throw new ConcurrentUseException("session");
+    }
+    try {
+      if (closed) {
+        throw new ClosedException("session: is closed");
+      }
+      model.lease().acquire();
+    } catch (RuntimeException e) {
+      user.set(null);
+      throw e;
+    }
+  }
+
+  private void leave() {
+    model.lease().release();
+    user.set(null);
+  }
+
+  /**
+   * Frees the scratch memory; a session that is closed already stays so.
+   *
+   * @throws ConcurrentUseException if another thread is using this session
+   */
+  @Override
+  public void close() {
+    if (!user.compareAndSet(null, Thread.currentThread())) {
+      throw new ConcurrentUseException("session");
+    }
+    try {
+      if (!closed) {
+        closed = true;
+        decoder.close();
+        if (logitsArena != null) {
+          logitsArena.close();
+        }
+      }
+    } finally {
+      user.set(null);
+    }
+  }
+
+  /** One call of {@link #forward}: checks, blocks, results. */
+  private final class ForwardCall {
+    private final ForwardInput input;
+    private final int batch;
+    private final int tokens;
+    private final int past;
+    private final int[] ids;
+    private final int[] positions;
+    private final int keep;
+    private Tensor kept;
+
+    ForwardCall(ForwardInput input) {
+      this.input = input;
+      if ((input.inputIds() == null) == (input.inputsEmbeds() == null)) {
+        throw new IllegalArgumentException("give either input_ids or inputs_embeds");
+      }
+      if (input.inputIds() != null) {
+        batch = input.inputIds().length;
+        tokens = batch == 0 ? 0 : input.inputIds()[0].length;
+      } else {
+        Tensor embeds = input.inputsEmbeds();
+        if (embeds.dtype() != DType.F32
+            || embeds.rank() != 3
+            || !embeds.isContiguous()
+            || embeds.size(2) != config.hiddenSize()) {
+          throw new IllegalArgumentException(
+              "inputs_embeds: expected a contiguous F32 [batch, tokens, %d], found %s"
+                  .formatted(config.hiddenSize(), embeds));
+        }
+        batch = Math.toIntExact(embeds.size(0));
+        tokens = Math.toIntExact(embeds.size(1));
+      }
+      if (batch < 1 || tokens < 1) {
+        throw new IllegalArgumentException("input: needs at least one sequence of one token");
+      }
+      if (batch > BLOCK_ROWS) {
+        throw new IllegalArgumentException(
+            "batch: %d, legal are 1 to %d".formatted(batch, BLOCK_ROWS));
+      }
+      ids = input.inputIds() == null ? null : flatten("input_ids", input.inputIds(), tokens);
+      if (ids != null) {
+        checkIds(ids, batch, tokens);
+      }
+      positions =
+          input.positionIds() == null ? null : flatten("position_ids", input.positionIds(), tokens);
+      checkPositions(positions, batch, tokens);
+      KvCache cache = input.pastKeyValues();
+      if (cache != null) {
+        checkCache(cache);
+        if (cache.batch() != batch) {
+          throw new IllegalArgumentException(
+              "pastKeyValues: of %d sequences, the input has %d".formatted(cache.batch(), batch));
+        }
+      }
+      past = cache == null ? 0 : cache.length();
+      keep =
+          input.logitsToKeep() == 0 ? tokens : Math.min(tokens, nonNegative(input.logitsToKeep()));
+      checkLabels();
+    }
+
+    private static int nonNegative(int logitsToKeep) {
+      if (logitsToKeep < 0) {
+        throw new IllegalArgumentException("logits_to_keep: " + logitsToKeep + " is negative");
+      }
+      return logitsToKeep;
+    }
+
+    private int[] flatten(String name, int[][] rows, int length) {
+      int[] flat = new int[Math.multiplyExact(batch, length)];
+      checkRows(name, rows, length);
+      for (int i = 0; i < batch; i++) {
+        System.arraycopy(rows[i], 0, flat, i * length, length);
+      }
+      return flat;
+    }
+
+    private void checkRows(String name, int[][] rows, int length) {
+      if (rows.length != batch) {
+        throw new IllegalArgumentException(
+            "%s: %d rows, expected %d".formatted(name, rows.length, batch));
+      }
+      for (int i = 0; i < batch; i++) {
+        if (rows[i].length != length) {
+          throw new IllegalArgumentException(
+              "%s: row %d has %d columns, expected %d"
+                  .formatted(name, i, rows[i].length, length));
+        }
+      }
+    }
+
+    private void checkLabels() {
+      if (input.labels() == null) {
+        return;
+      }
+      checkRows("labels", input.labels(), tokens);
+      if (keep != tokens) {
+        throw new IllegalArgumentException("labels: need all logits, not logits_to_keep");
+      }
+      for (int[] row : input.labels()) {
+        for (int label : row) {
+          if (label != Losses.IGNORED && (label < 0 || label >= config.vocabSize())) {
+            throw new IllegalArgumentException(
+                "labels: %d, legal are %d and 0 to %d"
+                    .formatted(label, Losses.IGNORED, config.vocabSize() - 1));
+          }
+        }
+      }
+    }
+
+    ForwardOutput run() {
+      boolean keepCache = input.useCache() && input.pastKeyValues() == null;
+      KvCache cache =
+          input.pastKeyValues() != null
+              ? input.pastKeyValues()
+              : new KvCache(config, batch, tokens);
+      Arena arena = Arena.ofShared();
+      try {
+        ForwardOutput output = compute(arena, cache, keepCache);
+        if (!keepCache && input.pastKeyValues() == null) {
+          cache.close();
+        }
+        return output;
+      } catch (OutOfMemoryError e) {
+        giveUp(arena, cache);
+        throw new InsufficientMemoryException("results of a forward pass", resultBytes(), e);
+      } catch (Throwable t) {
+        giveUp(arena, cache);
+        throw t;
+      }
+    }
+
+    /** Frees what the call made, and puts a given cache back to where it was. */
+    private void giveUp(Arena arena, KvCache cache) {
+      arena.close();
+      if (input.pastKeyValues() == null) {
+        cache.close();
+      } else {
+        cache.truncate(past);
+      }
+    }
+
+    private long resultBytes() {
+      return (long) batch * keep * config.vocabSize() * Float.BYTES;
+    }
+
+    private ForwardOutput compute(Arena arena, KvCache cache, boolean keepCache) {
+      kept = Tensor.allocate(arena, DType.F32, batch, keep, config.vocabSize());
+      Outputs outputs = new Outputs(arena, config, input, batch, tokens, past);
+      decoder.prepareRope(largestPosition(positions, batch * tokens, past + tokens) + 1);
+      runBlocks(wholeCall(arena), cache, outputs, this::keepLogits);
+      return new ForwardOutput(
+          arena,
+          kept,
+          input.labels() == null
+              ? OptionalDouble.empty()
+              : Losses.languageModel(kept, input.labels()),
+          auxLoss(outputs.routerLogits),
+          config instanceof GraniteMoeConfig moe ? moe.routerAuxLossCoef() : 0,
+          List.copyOf(outputs.hiddenStates),
+          List.copyOf(outputs.attentions),
+          List.copyOf(outputs.routerLogits),
+          keepCache || input.pastKeyValues() != null ? cache : null,
+          keepCache);
+    }
+
+    private Decoder.Block wholeCall(Arena arena) {
+      Decoder.Block in = new Decoder.Block();
+      in.batch = batch;
+      in.callTokens = tokens;
+      in.ids = ids;
+      in.embeddings = ids == null ? input.inputsEmbeds().segment() : null;
+      in.positions = positions;
+      if (input.attentionMask() != null) {
+        int keys = past + tokens;
+        checkRows("attention_mask", input.attentionMask(), keys);
+        in.mask = arena.allocate((long) batch * keys);
+        in.maskStride = keys;
+        for (int i = 0; i < batch; i++) {
+          for (int j = 0; j < keys; j++) {
+            byte visible = (byte) (input.attentionMask()[i][j] == 0 ? 0 : 1);
+            in.mask.set(ValueLayout.JAVA_BYTE, (long) i * keys + j, visible);
+          }
+        }
+      } else if (positions != null && past == 0) {
+        in.sequenceStarts = packedSequences();
+      }
+      return in;
+    }
+
+    /** Starts of packed sequences, or null where each row is one sequence. */
+    private int[] packedSequences() {
+      int[] starts = new int[batch * tokens];
+      boolean packed = false;
+      for (int row = 0; row < batch; row++) {
+        int start = 0;
+        for (int token = 0; token < tokens; token++) {
+          int i = row * tokens + token;
+          if (token > 0 && positions[i] != positions[i - 1] + 1) {
+            start = token;
+            packed = true;
+          }
+          starts[i] = start;
+        }
+      }
+      if (packed && input.outputAttentions()) {
+        throw new IllegalArgumentException(
+            "output_attentions: not together with position_ids of packed sequences");
+      }
+      return packed ? starts : null;
+    }
+
+    /** Copies the logits of a block's rows that are to be kept. */
+    private void keepLogits(Decoder.Block in) {
+      int first = Math.max(in.firstToken, tokens - keep);
+      int count = in.firstToken + in.tokens - first;
+      if (count <= 0) {
+        return;
+      }
+      int vocabulary = config.vocabSize();
+      for (int row = 0; row < batch; row++) {
+        long to = (long) row * keep + first - (tokens - keep);
+        Matrix rows =
+            new Matrix(
+                kept.segment().asSlice(to * vocabulary * Float.BYTES), count, vocabulary);
+        decoder.logits((long) row * in.tokens + first - in.firstToken, 1, count, rows);
+      }
+    }
+
+    private OptionalDouble auxLoss(List<Tensor> routerLogits) {
+      if (routerLogits.isEmpty()) {
+        return OptionalDouble.empty();
+      }
+      int[][] mask = input.attentionMask();
+      if (mask != null && past > 0) {
+        mask = mask.clone();
+        for (int i = 0; i < mask.length; i++) {
+          mask[i] = Arrays.copyOfRange(mask[i], past, past + tokens);
+        }
+      }
+      return Losses.loadBalancing((GraniteMoeConfig) config, routerLogits, mask, tokens);
+    }
+  }
+}

@@ -1,0 +1,248 @@
+package org.graniteffm.runtime.ops;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import org.graniteffm.bindings.Kernels;
+import org.graniteffm.runtime.config.Activation;
+import org.graniteffm.runtime.tensor.Tensor;
+
+/**
+ * A mixture of experts: each token goes through the {@code k} experts its router prefers, and through no other.
+ *
+ * <p>One token reads just the rows of its own experts, cut finely over the threads. Many tokens are grouped by expert, so
+ * that each expert's weights are read once for all its tokens; the results are then added up token by token, in the order
+ * of the token's own ranking, whichever thread computed them.
+ *
+ * <p>An instance belongs to one session, is used by one thread at a time and allocates nothing in {@link #apply}.
+ */
+public final class Experts {
+  private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
+  private static final int TOKENS_PER_SLICE = 16;
+
+  private final Ops ops;
+  private final int experts;
+  private final int k;
+  private final int hidden;
+  private final int intermediate;
+  private final Activation activation;
+
+  private final MemorySegment ids; // [rows, k] i32
+  private final MemorySegment weights; // [rows, k] f32
+  private final Matrix routed; // [rows * k, H]: an expert's inputs, and then its outputs
+  private final Matrix gateUp; // [rows * k, 2I]: gate and up, and then the activation in the gate's place
+
+  // Assignments (token, rank) sorted by expert: those of expert e stand at start[e] to start[e + 1].
+  private final int[] start;
+  private final int[] tokenOf;
+  private final int[] placeOf; // [rows * k]: where the token's assignment of that rank stands
+
+  private final Workers.Job expertJob = this::expertSlice;
+  private final Workers.Job combineJob = this::combineSlice;
+  private final Workers.Job upJob = this::upSlice;
+  private final Workers.Job downJob = this::downSlice;
+
+  // Operands of the job in hand.
+  private Tensor input;
+  private Tensor output;
+  private Matrix x;
+  private Matrix y;
+  private int rows;
+  private int upSliceRows;
+  private int upSlices;
+  private int downSliceRows;
+
+  /**
+   * Allocates scratch memory.
+   *
+   * @param ops runs the slices
+   * @param arena owns the memory
+   * @param maxRows most tokens in one call
+   * @param experts E
+   * @param k experts per token
+   * @param hidden H
+   * @param intermediate I, the width of one expert
+   * @param activation the gate's function
+   */
+  public Experts(
+      Ops ops,
+      Arena arena,
+      int maxRows,
+      int experts,
+      int k,
+      int hidden,
+      int intermediate,
+      Activation activation) {
+    this.ops = ops;
+    this.experts = experts;
+    this.k = k;
+    this.hidden = hidden;
+    this.intermediate = intermediate;
+    this.activation = activation;
+    int assignments = Math.multiplyExact(maxRows, k);
+    ids = arena.allocate((long) assignments * Integer.BYTES, 64);
+    weights = arena.allocate((long) assignments * Float.BYTES, 64);
+    routed = Matrix.allocate(arena, assignments, hidden);
+    gateUp = Matrix.allocate(arena, assignments, 2 * intermediate);
+    start = new int[experts + 1];
+    tokenOf = new int[assignments];
+    placeOf = new int[assignments];
+  }
+
+  /**
+   * {@code y = Σ_{e in top k} w_e · W_out[e] (act(a) ⊙ b)} with {@code [a; b] = W_in[e] x}.
+   *
+   * @param x {@code [rows, H]}
+   * @param rows how many
+   * @param routerLogits {@code [rows, E]}
+   * @param input {@code [E, 2I, H]}, the gate's rows first
+   * @param output {@code [E, H, I]}
+   * @param y {@code [rows, H]}
+   */
+  public void apply(
+      Matrix x, int rows, Matrix routerLogits, Tensor input, Tensor output, Matrix y) {
+    this.x = x;
+    this.rows = rows;
+    this.input = input;
+    this.output = output;
+    this.y = y;
+    Kernels.topKSoftmax(
+        routerLogits.segment(), 0, routerLogits.cols(), rows, experts, k, ids, 0, weights, 0);
+    if (rows == 1) {
+      applyToOne();
+    } else {
+      groupByExpert();
+      ops.workers().run(expertJob, experts);
+      ops.workers().run(combineJob, Math.ceilDiv(rows, TOKENS_PER_SLICE));
+    }
+  }
+
+  /** Two dispatches for one token: all rows of W_in of its experts, then all rows of W_out. */
+  private void applyToOne() {
+    upSliceRows = Math.min(Gemm.sliceRows(1, input), 2 * intermediate);
+    upSlices = Math.ceilDiv(2 * intermediate, upSliceRows);
+    // a slice of the second dispatch takes its rows of each of the k experts
+    downSliceRows = Math.max(8, Gemm.sliceRows(1, output) / k & ~7);
+    int downSlices = Math.ceilDiv(hidden, downSliceRows);
+    long bytes = 2L * k * intermediate * hidden * input.dtype().byteSize();
+    if (bytes < Ops.ALONE_BYTES) {
+      runAlone(upJob, k * upSlices);
+    } else {
+      ops.workers().run(upJob, k * upSlices);
+    }
+    activate(0, k);
+    if (bytes < Ops.ALONE_BYTES) {
+      runAlone(downJob, downSlices);
+    } else {
+      ops.workers().run(downJob, downSlices);
+    }
+  }
+
+  private static void runAlone(Workers.Job job, int slices) {
+    for (int slice = 0; slice < slices; slice++) {
+      job.slice(slice, 0);
+    }
+  }
+
+  private int expertAt(long assignment) {
+    return ids.getAtIndex(INT, assignment);
+  }
+
+  private void upSlice(int slice, int worker) {
+    int rank = slice / upSlices;
+    int first = slice % upSlices * upSliceRows;
+    int n = Math.min(upSliceRows, 2 * intermediate - first);
+    ops.gemm()
+        .multiply(
+            x.segment(), 0, x.cols(), 1, input, (long) expertAt(rank) * 2 * intermediate + first, n,
+            1f, gateUp.segment(), gateUp.rowOffset(rank) + (long) first * Float.BYTES,
+            gateUp.cols(), worker);
+  }
+
+  private void downSlice(int slice, int worker) {
+    int first = slice * downSliceRows;
+    int n = Math.min(downSliceRows, hidden - first);
+    int type = Linear.kernelType(output.dtype());
+    for (int rank = 0; rank < k; rank++) {
+      long row = (long) expertAt(rank) * hidden + first;
+      Kernels.gemv(
+          type, output.segment(), row * intermediate * output.dtype().byteSize(), intermediate, n,
+          intermediate, gateUp.segment(), gateUp.rowOffset(rank), gateUp.cols(), 1,
+          weights.getAtIndex(Ops.FLOAT, rank), rank == 0 ? 0f : 1f, y.segment(),
+          (long) first * Float.BYTES, y.cols());
+    }
+  }
+
+  /** Counting sort of the assignments by expert; within an expert by token. */
+  private void groupByExpert() {
+    int assignments = rows * k;
+    Arrays.fill(start, 0);
+    for (int a = 0; a < assignments; a++) {
+      start[expertAt(a) + 1]++;
+    }
+    for (int e = 0; e < experts; e++) {
+      start[e + 1] += start[e];
+    }
+    for (int a = 0; a < assignments; a++) {
+      int place = start[expertAt(a)]++;
+      tokenOf[place] = a / k;
+      placeOf[a] = place;
+    }
+    // each start has moved to its expert's end, which is the next one's start
+    System.arraycopy(start, 0, start, 1, experts);
+    start[0] = 0;
+  }
+
+  private void expertSlice(int expert, int worker) {
+    int first = start[expert];
+    int count = start[expert + 1] - first;
+    if (count == 0) {
+      return;
+    }
+    long rowBytes = (long) hidden * Float.BYTES;
+    for (int i = first; i < first + count; i++) {
+      MemorySegment.copy(
+          x.segment(), x.rowOffset(tokenOf[i]), routed.segment(), routed.rowOffset(i), rowBytes);
+    }
+    long row = (long) expert * 2 * intermediate;
+    for (int n = 0; n < 2 * intermediate; n += Gemm.PANEL_ROWS) {
+      ops.gemm()
+          .multiply(
+              routed.segment(), routed.rowOffset(first), routed.cols(), count, input, row + n,
+              Math.min(Gemm.PANEL_ROWS, 2 * intermediate - n), 1f, gateUp.segment(),
+              gateUp.rowOffset(first) + (long) n * Float.BYTES, gateUp.cols(), worker);
+    }
+    activate(first, count);
+    for (int n = 0; n < hidden; n += Gemm.PANEL_ROWS) {
+      ops.gemm()
+          .multiply(
+              gateUp.segment(), gateUp.rowOffset(first), gateUp.cols(), count, output,
+              (long) expert * hidden + n, Math.min(Gemm.PANEL_ROWS, hidden - n), 1f,
+              routed.segment(), routed.rowOffset(first) + (long) n * Float.BYTES, routed.cols(),
+              worker);
+    }
+  }
+
+  private void activate(int first, int count) {
+    long offset = gateUp.rowOffset(first);
+    Ops.gatedActivation(
+        activation, gateUp.segment(), offset, gateUp.cols(), gateUp.segment(),
+        offset + (long) intermediate * Float.BYTES, gateUp.cols(), count, intermediate,
+        gateUp.segment(), offset, gateUp.cols());
+  }
+
+  private void combineSlice(int slice, int worker) {
+    int first = slice * TOKENS_PER_SLICE;
+    int last = Math.min(first + TOKENS_PER_SLICE, rows);
+    y.segment().asSlice(y.rowOffset(first), y.rowOffset(last) - y.rowOffset(first)).fill((byte) 0);
+    for (int token = first; token < last; token++) {
+      for (int a = token * k; a < token * k + k; a++) {
+        Kernels.addScaled(
+            y.segment(), y.rowOffset(token), y.cols(), routed.segment(),
+            routed.rowOffset(placeOf[a]), routed.cols(), weights.getAtIndex(Ops.FLOAT, a), 1,
+            hidden);
+      }
+    }
+  }
+}

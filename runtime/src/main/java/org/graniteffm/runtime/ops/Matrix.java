@@ -1,0 +1,36 @@
+package org.graniteffm.runtime.ops;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Scratch memory for activations: f32, {@code [rows, cols]}, contiguous. How many of the rows are in use is told to each
+ * operation.
+ *
+ * @param segment at least {@code rows * cols * 4} bytes
+ * @param rows how many there is room for
+ * @param cols elements a row
+ */
+public record Matrix(MemorySegment segment, int rows, int cols) {
+  /**
+   * Allocates.
+   *
+   * @param arena owns the memory
+   * @param rows how many
+   * @param cols elements a row
+   * @return zeros, 64-byte aligned
+   */
+  public static Matrix allocate(Arena arena, int rows, int cols) {
+    return new Matrix(arena.allocate((long) rows * cols * Float.BYTES, 64), rows, cols);
+  }
+
+  /**
+   * Where a row starts.
+   *
+   * @param row from 0
+   * @return offset in bytes
+   */
+  public long rowOffset(long row) {
+    return row * cols * Float.BYTES;
+  }
+}

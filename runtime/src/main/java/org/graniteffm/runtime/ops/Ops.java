@@ -1,0 +1,517 @@
+package org.graniteffm.runtime.ops;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.graniteffm.bindings.Kernels;
+import org.graniteffm.runtime.config.Activation;
+import org.graniteffm.runtime.tensor.Tensor;
+
+/**
+ * The operations of a forward pass, each cut into slices for the pool.
+ *
+ * <p>An instance belongs to one session: it holds the jobs it gives to the pool, and is used by one thread at a time.
+ * Its methods return when the result is there, and allocate nothing.
+ */
+public final class Ops {
+  private static final int ROWS_PER_SLICE = 16;
+  private static final int QUERIES_PER_SLICE = 32;
+
+  /** Work below this many bytes read is done at once by the caller: waking another core costs more. */
+  static final long ALONE_BYTES = 48 << 10;
+
+  private final Workers workers;
+  private final Gemm gemm;
+  private final LinearJob linear;
+  private final RowsJob rowsJob = new RowsJob();
+  private final RopeJob ropeJob = new RopeJob();
+  private final AttentionJob attentionJob = new AttentionJob();
+
+  /**
+   * Prepares the jobs and the scratch panels.
+   *
+   * @param arena owns the panels
+   * @param workers the pool
+   */
+  public Ops(Arena arena, Workers workers) {
+    this.workers = workers;
+    this.gemm = new Gemm(arena, workers.size());
+    this.linear = new LinearJob();
+  }
+
+  Workers workers() {
+    return workers;
+  }
+
+  Gemm gemm() {
+    return gemm;
+  }
+
+  /**
+   * {@code out = multiplier * table[ids]}.
+   *
+   * @param table {@code [vocab, H]}
+   * @param ids {@code [rows]} i32
+   * @param rows how many
+   * @param multiplier the factor
+   * @param out {@code [rows, H]}
+   * @throws IndexOutOfBoundsException if an id is not in the table
+   */
+  public void embed(Tensor table, MemorySegment ids, int rows, float multiplier, Matrix out) {
+    Kernels.embed(
+        table.segment(), 0, Linear.kernelType(table.dtype()), table.stride(0), table.size(0), ids, 0,
+        rows, table.size(1), multiplier, out.segment(), 0, out.cols());
+  }
+
+  /**
+   * {@code out = rmsNorm(x) * weight}, row by row.
+   *
+   * @param x {@code [rows, H]}
+   * @param weight {@code [H]} f32
+   * @param eps added to the mean square
+   * @param rows how many
+   * @param out {@code [rows, H]}
+   */
+  public void rmsNorm(Matrix x, MemorySegment weight, float eps, int rows, Matrix out) {
+    rowsJob.norm(x, null, 0, weight, eps, out);
+    runRows(rowsJob, rows);
+  }
+
+  /**
+   * {@code x += scale * residual; out = rmsNorm(x) * weight}, row by row.
+   *
+   * @param x {@code [rows, H]}, updated
+   * @param residual {@code [rows, H]}
+   * @param scale the residual multiplier
+   * @param weight {@code [H]} f32
+   * @param eps added to the mean square
+   * @param rows how many
+   * @param out {@code [rows, H]}
+   */
+  public void addRmsNorm(
+      Matrix x,
+      Matrix residual,
+      float scale,
+      MemorySegment weight,
+      float eps,
+      int rows,
+      Matrix out) {
+    rowsJob.norm(x, residual, scale, weight, eps, out);
+    runRows(rowsJob, rows);
+  }
+
+  /**
+   * {@code out = activation(gate) * up}.
+   *
+   * @param activation the gate's function
+   * @param gate {@code [rows, I]}
+   * @param up {@code [rows, I]}
+   * @param rows how many
+   * @param out {@code [rows, I]}, may be gate or up
+   */
+  public void gate(Activation activation, Matrix gate, Matrix up, int rows, Matrix out) {
+    rowsJob.gate(activation, gate, up, out);
+    runRows(rowsJob, rows);
+  }
+
+  private void runRows(RowsJob job, int rows) {
+    job.rows = rows;
+    int slices = Math.ceilDiv(rows, ROWS_PER_SLICE);
+    workers.run(job, slices);
+  }
+
+  /**
+   * {@code y = alpha * (x · wᵀ + bias)}.
+   *
+   * @param x {@code [rows, inFeatures]}
+   * @param rows how many
+   * @param alpha factor of the result
+   * @param w the layer
+   * @param y {@code [rows, outFeatures]}
+   */
+  public void linear(Matrix x, int rows, float alpha, Linear w, Matrix y) {
+    linear.start(x, rows, alpha);
+    linear.add(w, y);
+    linear.run();
+  }
+
+  /**
+   * Two layers on the same input in one go: {@code y0 = x · w0ᵀ, y1 = x · w1ᵀ}, biases added.
+   *
+   * @param x {@code [rows, inFeatures]}
+   * @param rows how many
+   * @param w0 first layer
+   * @param y0 its output
+   * @param w1 second layer
+   * @param y1 its output
+   */
+  public void linear(Matrix x, int rows, Linear w0, Matrix y0, Linear w1, Matrix y1) {
+    linear.start(x, rows, 1f);
+    linear.add(w0, y0);
+    linear.add(w1, y1);
+    linear.run();
+  }
+
+  /**
+   * Three layers on the same input in one go, as queries, keys and values are.
+   *
+   * @param x {@code [rows, inFeatures]}
+   * @param rows how many
+   * @param w0 first layer
+   * @param y0 its output
+   * @param w1 second layer
+   * @param y1 its output
+   * @param w2 third layer
+   * @param y2 its output
+   */
+  public void linear(
+      Matrix x, int rows, Linear w0, Matrix y0, Linear w1, Matrix y1, Linear w2, Matrix y2) {
+    linear.start(x, rows, 1f);
+    linear.add(w0, y0);
+    linear.add(w1, y1);
+    linear.add(w2, y2);
+    linear.run();
+  }
+
+  /**
+   * Rotates queries in place, and keys on their way into the cache; copies the values there as well.
+   *
+   * @param q {@code [batch * tokens, heads * headDim]}, updated
+   * @param k {@code [batch * tokens, kvHeads * headDim]}
+   * @param v {@code [batch * tokens, kvHeads * headDim]}
+   * @param cos {@code [batch * tokens, headDim / 2]}
+   * @param sin {@code [batch * tokens, headDim / 2]}
+   * @param tokens per sequence
+   * @param cache where the sequences' new keys and values go, behind the {@code past} there are
+   */
+  public void ropeIntoCache(
+      Matrix q,
+      Matrix k,
+      Matrix v,
+      MemorySegment cos,
+      MemorySegment sin,
+      int tokens,
+      CacheView cache) {
+    RopeJob job = ropeJob;
+    job.q = q;
+    job.k = k;
+    job.v = v;
+    job.cos = cos;
+    job.sin = sin;
+    job.tokens = tokens;
+    job.cache = cache;
+    job.blocks = Math.ceilDiv(tokens, ROWS_PER_SLICE);
+    workers.run(job, cache.batch * job.blocks);
+  }
+
+  /**
+   * Causal attention of new tokens over the cache.
+   *
+   * @param q {@code [batch * tokens, heads * headDim]}, rotated
+   * @param tokens new ones per sequence, in the cache already
+   * @param firstSequence the first sequence that takes part
+   * @param sequences how many take part
+   * @param firstKey keys before this one are invisible (a packed sequence starts there)
+   * @param firstToken the first of the new tokens that takes part
+   * @param lastToken behind the last one
+   * @param cache keys and values, {@code past + tokens} of each sequence
+   * @param scale factor of the scores
+   * @param out {@code [batch * tokens, heads * headDim]}
+   */
+  public void attention(
+      Matrix q,
+      int tokens,
+      int firstSequence,
+      int sequences,
+      int firstKey,
+      int firstToken,
+      int lastToken,
+      CacheView cache,
+      float scale,
+      Matrix out) {
+    AttentionJob job = attentionJob;
+    job.q = q;
+    job.tokens = tokens;
+    job.firstSequence = firstSequence;
+    job.sequences = sequences;
+    job.firstKey = firstKey;
+    job.firstToken = firstToken;
+    job.lastToken = lastToken;
+    job.cache = cache;
+    job.scale = scale;
+    job.out = out;
+    job.blocks = Math.ceilDiv(lastToken - firstToken, QUERIES_PER_SLICE);
+    int slices = sequences * cache.kvHeads * job.blocks;
+    long bytes =
+        2L * sequences * cache.kvHeads * (cache.past + lastToken) * cache.headDim * Float.BYTES;
+    if (job.blocks == 1 && bytes < ALONE_BYTES) {
+      for (int slice = 0; slice < slices; slice++) {
+        job.slice(slice, 0);
+      }
+    } else {
+      workers.run(job, slices);
+    }
+  }
+
+  /** One layer's keys and values, as the cache has them when a block of new tokens is being computed. */
+  public static final class CacheView {
+    /** {@code [batch, kvHeads, capacity, headDim]} f32. */
+    public MemorySegment keys;
+
+    /** {@code [batch, kvHeads, capacity, headDim]} f32. */
+    public MemorySegment values;
+
+    /** Sequences. */
+    public int batch;
+
+    /** Query heads. */
+    public int heads;
+
+    /** Key and value heads. */
+    public int kvHeads;
+
+    /** Elements of a head. */
+    public int headDim;
+
+    /** Tokens there is room for. */
+    public int capacity;
+
+    /** Tokens before the new ones. */
+    public int past;
+
+    /** {@code [batch, maskStride]} bytes, 0 hides a key; or null. */
+    public MemorySegment mask;
+
+    /** Bytes from one sequence's mask to the next. */
+    public long maskStride;
+
+    /** Makes an empty view, to be filled and used again and again. */
+    public CacheView() {}
+
+    long headOffset(int sequence, int head, long token) {
+      return (((long) sequence * kvHeads + head) * capacity + token) * headDim * Float.BYTES;
+    }
+  }
+
+  /** Row-wise operations on blocks of rows. */
+  private static final class RowsJob implements Workers.Job {
+    private Matrix x;
+    private Matrix residual;
+    private float scale;
+    private MemorySegment weight;
+    private float eps;
+    private Matrix up;
+    private Activation activation;
+    private Matrix out;
+    private int rows;
+
+    void norm(Matrix x, Matrix residual, float scale, MemorySegment weight, float eps, Matrix out) {
+      this.x = x;
+      this.residual = residual;
+      this.scale = scale;
+      this.weight = weight;
+      this.eps = eps;
+      this.out = out;
+      activation = null;
+    }
+
+    void gate(Activation activation, Matrix gate, Matrix up, Matrix out) {
+      this.x = gate;
+      this.up = up;
+      this.out = out;
+      this.activation = activation;
+    }
+
+    @Override
+    public void slice(int slice, int worker) {
+      int first = slice * ROWS_PER_SLICE;
+      int count = Math.min(ROWS_PER_SLICE, rows - first);
+      int cols = x.cols();
+      if (activation != null) {
+        gatedActivation(
+            activation, x.segment(), x.rowOffset(first), cols, up.segment(), up.rowOffset(first),
+            up.cols(), count, cols, out.segment(), out.rowOffset(first), out.cols());
+      } else if (residual == null) {
+        Kernels.rmsNorm(
+            x.segment(), x.rowOffset(first), cols, weight, 0, eps, count, cols, out.segment(),
+            out.rowOffset(first), out.cols());
+      } else {
+        Kernels.addRmsNorm(
+            x.segment(), x.rowOffset(first), cols, residual.segment(), residual.rowOffset(first),
+            residual.cols(), scale, weight, 0, eps, count, cols, out.segment(),
+            out.rowOffset(first), out.cols());
+      }
+    }
+  }
+
+  /** {@code out = activation(gate) * up} on the calling thread; strides in elements, offsets in bytes. */
+  static void gatedActivation(
+      Activation activation,
+      MemorySegment gate,
+      long gateOffset,
+      long gateStride,
+      MemorySegment up,
+      long upOffset,
+      long upStride,
+      int rows,
+      int cols,
+      MemorySegment out,
+      long outOffset,
+      long outStride) {
+    if (activation == Activation.SILU) {
+      Kernels.siluMul(
+          gate, gateOffset, gateStride, up, upOffset, upStride, rows, cols, out, outOffset,
+          outStride);
+    } else {
+      Kernels.actMul(
+          kernelActivation(activation), gate, gateOffset, gateStride, up, upOffset, upStride, rows,
+          cols, out, outOffset, outStride);
+    }
+  }
+
+  private static int kernelActivation(Activation activation) {
+    return switch (activation) {
+      case SILU -> throw new IllegalArgumentException("SILU has a kernel of its own");
+      case GELU -> Kernels.GELU;
+      case GELU_TANH -> Kernels.GELU_TANH;
+      case QUICK_GELU -> Kernels.QUICK_GELU;
+      case RELU -> Kernels.RELU;
+      case RELU2 -> Kernels.RELU2;
+    };
+  }
+
+  /** Up to three layers on the same input; the slices are ranges of weight rows. */
+  private final class LinearJob implements Workers.Job {
+    private static final int MOST = 3;
+    private final Linear[] layers = new Linear[MOST];
+    private final Matrix[] outputs = new Matrix[MOST];
+    private final int[] firstSlice = new int[MOST + 1];
+    private final int[] sliceRows = new int[MOST];
+    private int count;
+    private Matrix x;
+    private int rows;
+    private float alpha;
+    private long bytes;
+
+    void start(Matrix x, int rows, float alpha) {
+      this.x = x;
+      this.rows = rows;
+      this.alpha = alpha;
+      count = 0;
+      bytes = 0;
+    }
+
+    void add(Linear layer, Matrix output) {
+      layers[count] = layer;
+      outputs[count] = output;
+      sliceRows[count] = Gemm.sliceRows(rows, layer.weight());
+      firstSlice[count + 1] =
+          firstSlice[count] + Math.ceilDiv(layer.outFeatures(), sliceRows[count]);
+      bytes += layer.weight().segment().byteSize();
+      count++;
+    }
+
+    void run() {
+      int slices = firstSlice[count];
+      if (rows == 1 && bytes < ALONE_BYTES) {
+        for (int slice = 0; slice < slices; slice++) {
+          slice(slice, 0);
+        }
+      } else {
+        workers.run(this, slices);
+      }
+    }
+
+    @Override
+    public void slice(int slice, int worker) {
+      int i = 0;
+      while (slice >= firstSlice[i + 1]) {
+        i++;
+      }
+      Linear layer = layers[i];
+      Matrix y = outputs[i];
+      int first = (slice - firstSlice[i]) * sliceRows[i];
+      int n = Math.min(sliceRows[i], layer.outFeatures() - first);
+      long yOffset = (long) first * Float.BYTES;
+      gemm.multiply(
+          x.segment(), 0, x.cols(), rows, layer.weight(), first, n, alpha, y.segment(), yOffset,
+          y.cols(), worker);
+      if (layer.bias() != null) {
+        Kernels.addScaled(
+            y.segment(), yOffset, y.cols(), layer.bias(), (long) first * Float.BYTES, 0, alpha,
+            rows, n);
+      }
+    }
+  }
+
+  /** Blocks of tokens of one sequence. */
+  private static final class RopeJob implements Workers.Job {
+    private Matrix q;
+    private Matrix k;
+    private Matrix v;
+    private MemorySegment cos;
+    private MemorySegment sin;
+    private int tokens;
+    private int blocks;
+    private CacheView cache;
+
+    @Override
+    public void slice(int slice, int worker) {
+      CacheView c = cache;
+      int sequence = slice / blocks;
+      int token = slice % blocks * ROWS_PER_SLICE;
+      int n = Math.min(ROWS_PER_SLICE, tokens - token);
+      long row = (long) sequence * tokens + token;
+      long angle = row * (c.headDim / 2) * Float.BYTES;
+      Kernels.rope(
+          q.segment(), q.rowOffset(row), q.cols(), c.heads, k.segment(), k.rowOffset(row), k.cols(),
+          c.kvHeads, c.headDim, cos, angle, sin, angle, n, c.keys,
+          c.headOffset(sequence, 0, c.past + token), (long) c.capacity * c.headDim);
+      long headBytes = (long) c.headDim * Float.BYTES;
+      for (int i = 0; i < n; i++) {
+        for (int head = 0; head < c.kvHeads; head++) {
+          MemorySegment.copy(
+              v.segment(), v.rowOffset(row + i) + head * headBytes, c.values,
+              c.headOffset(sequence, head, c.past + token + i), headBytes);
+        }
+      }
+    }
+  }
+
+  /** Blocks of queries on one key/value head of one sequence; the last tokens, which see most keys, come first. */
+  private static final class AttentionJob implements Workers.Job {
+    private Matrix q;
+    private int tokens;
+    private int firstSequence;
+    private int sequences;
+    private int firstKey;
+    private int firstToken;
+    private int lastToken;
+    private int blocks;
+    private CacheView cache;
+    private float scale;
+    private Matrix out;
+
+    @Override
+    public void slice(int slice, int worker) {
+      CacheView c = cache;
+      int block = slice / (sequences * c.kvHeads);
+      int sequence = firstSequence + slice % (sequences * c.kvHeads) / c.kvHeads;
+      int head = slice % c.kvHeads;
+      int token = firstToken + block * QUERIES_PER_SLICE;
+      int n = Math.min(QUERIES_PER_SLICE, lastToken - token);
+      int group = c.heads / c.kvHeads;
+      long row = (long) sequence * tokens + token;
+      long headOffset = (long) head * group * c.headDim * Float.BYTES;
+      long kv = c.headOffset(sequence, head, firstKey);
+      long maskOffset = sequence * c.maskStride + firstKey;
+      Kernels.attention(
+          q.segment(), q.rowOffset(row) + headOffset, q.cols(), group, n, c.keys, kv, c.values, kv,
+          c.headDim, c.past + token - firstKey, c.mask, c.mask == null ? 0 : maskOffset, c.headDim,
+          scale, out.segment(), out.rowOffset(row) + headOffset, out.cols());
+    }
+  }
+
+  /** Layout of f32 scratch memory. */
+  static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
+}
