@@ -1,0 +1,133 @@
+package org.graniteffm.runtime.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.graniteffm.bindings.NativeLibraries;
+import org.graniteffm.runtime.ops.Workers;
+import org.graniteffm.runtime.verify.Arithmetic;
+import org.graniteffm.runtime.verify.GoldenCase;
+import org.graniteffm.runtime.verify.RunReport;
+import org.graniteffm.runtime.verify.RunReport.Status;
+import org.graniteffm.runtime.verify.Verifier;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/**
+ * {@code granite verify}: runs reference cases. A line for each run, a line for each tensor that
+ * misses, and the counts at the end; succeeds only if every run does.
+ */
+@Command(
+    name = "verify",
+    description = {
+      "Runs reference cases and compares with what transformers computed.",
+      "A case is a folder with a checkpoint, case.json and expected.safetensors."
+    },
+    mixinStandardHelpOptions = true,
+    sortOptions = false)
+final class VerifyCommand implements Callable<Integer> {
+  @Parameters(
+      arity = "1..*",
+      paramLabel = "CASE_DIR",
+      description = "Folders of cases, or folders that hold such folders.")
+  private List<Path> directories;
+
+  @Option(
+      names = "--save",
+      paramLabel = "DIR",
+      description = "Write everything computed to DIR/CASE/computed.safetensors.")
+  private Path save;
+
+  @Mixin private ComputeOptions compute;
+
+  @Spec private CommandSpec spec;
+
+  private final Map<Status, Integer> counts = new EnumMap<>(Status.class);
+
+  @Override
+  public Integer call() throws IOException {
+    compute.apply();
+    Workers workers = compute.workers();
+    Arithmetic arithmetic =
+        Arithmetic.of(compute.precision().toString(), NativeLibraries.activeIsa());
+    Verifier verifier = new Verifier(arithmetic, workers);
+    List<Path> cases = new ArrayList<>();
+    for (Path directory : directories) {
+      cases.addAll(GoldenCase.find(directory));
+    }
+    checkSavedApart(cases);
+    for (Path directory : cases) {
+      verify(verifier, directory);
+    }
+    int runs = counts.values().stream().mapToInt(Integer::intValue).sum();
+    int ok = count(Status.OK);
+    out()
+        .printf(
+            "%d cases, %d runs: %d ok, %d missed, %d unsupported, %d failed"
+                + " (%s, %s tolerances)%n",
+            cases.size(),
+            runs,
+            ok,
+            count(Status.MISS),
+            count(Status.UNSUPPORTED),
+            count(Status.FAILED),
+            NativeLibraries.activeIsa(),
+            arithmetic == Arithmetic.FLOAT32 ? "float32" : "bfloat16");
+    out().flush();
+    return ok == runs ? Main.DONE : Main.FAILED;
+  }
+
+  private void verify(Verifier verifier, Path directory) {
+    String name = name(directory);
+    try {
+      GoldenCase goldenCase = GoldenCase.read(directory);
+      Path saveTo = save == null ? null : save.resolve(name).resolve("computed.safetensors");
+      verifier.verify(goldenCase, saveTo, this::print);
+    } catch (IOException e) {
+      // The case as such is of no use; the others may be.
+      print(new RunReport(name, "", Status.FAILED, List.of(), Errors.describe(e)));
+    }
+  }
+
+  private void print(RunReport report) {
+    counts.merge(report.status(), 1, Integer::sum);
+    out().println(report.line());
+    report.misses().forEach(out()::println);
+    out().flush();
+  }
+
+  private int count(Status status) {
+    return counts.getOrDefault(status, 0);
+  }
+
+  private void checkSavedApart(List<Path> cases) {
+    Map<String, Path> byName = new HashMap<>();
+    for (Path directory : cases) {
+      Path other = byName.put(name(directory), directory);
+      if (other != null && save != null) {
+        throw new ParameterException(
+            spec.commandLine(),
+            "--save: %s and %s have one name, and so one file".formatted(other, directory));
+      }
+    }
+  }
+
+  private static String name(Path directory) {
+    return String.valueOf(directory.toAbsolutePath().normalize().getFileName());
+  }
+
+  private PrintWriter out() {
+    return spec.commandLine().getOut();
+  }
+}
