@@ -1,0 +1,210 @@
+package org.graniteffm.runtime.model;
+
+import org.graniteffm.runtime.ModelFormatException;
+import org.graniteffm.runtime.config.GraniteConfig;
+import org.graniteffm.runtime.config.GraniteMoeConfig;
+import org.graniteffm.runtime.safetensors.Checkpoint;
+import org.graniteffm.runtime.tensor.Tensor;
+
+/**
+ * What a model costs: parameters, bytes read and arithmetic done. This is the one place where such
+ * figures come from, so that the shares of a machine's limits that are reported here and there mean
+ * the same.
+ *
+ * <p><b>Bytes of a decoding step</b> are what must come from memory, if the weights do not fit into
+ * a cache: each weight once, whatever the batch; of the experts only those that are chosen; of the
+ * embedding one row a token, unless it is the head as well; keys and values of all tokens so far,
+ * and those that the step adds. Activations stay in the cache and do not count.
+ *
+ * <p><b>Arithmetic</b> counts a multiply-add as two operations: weights times activations, and
+ * attention's two products over the tokens that a token may see. Norms, softmax, activation
+ * functions and rotations do not count.
+ */
+public final class Costs {
+  private final GraniteConfig config;
+  private final long parameters;
+  private final long blockParameters; // of all layers, without experts
+  private final long expertParameters; // of all layers and experts
+  private final long headParameters;
+  private final long weightBytes;
+  private final long blockBytes;
+  private final long expertBytes;
+  private final long headBytes;
+  private final long embeddingRowBytes;
+
+  private Costs(GraniteConfig config, Count block, Count experts, Count head, Count embedding) {
+    this.config = config;
+    boolean tied = head == embedding;
+    parameters =
+        block.parameters + experts.parameters + head.parameters + (tied ? 0 : embedding.parameters);
+    weightBytes = block.bytes + experts.bytes + head.bytes + (tied ? 0 : embedding.bytes);
+    blockParameters = block.parameters;
+    expertParameters = experts.parameters;
+    headParameters = head.parameters;
+    blockBytes = block.bytes;
+    expertBytes = experts.bytes;
+    headBytes = head.bytes;
+    embeddingRowBytes = embedding.bytes / config.vocabSize();
+  }
+
+  /**
+   * Counts the weights of an open model.
+   *
+   * @param model the model
+   * @return its costs
+   * @throws ClosedException if the model is closed
+   */
+  public static Costs of(GraniteForCausalLM model) {
+    try (GraniteForCausalLM.Use _ = model.use()) {
+      return of(model.config(), model.checkpoint());
+    } catch (ModelFormatException e) {
+      throw new IllegalStateException("the model was open without all its tensors", e);
+    }
+  }
+
+  /**
+   * Counts the weights of a checkpoint that need not be open as a model.
+   *
+   * @param config its configuration
+   * @param checkpoint its tensors
+   * @return its costs
+   * @throws ModelFormatException if a tensor is missing that the model needs
+   */
+  public static Costs of(GraniteConfig config, Checkpoint checkpoint) throws ModelFormatException {
+    Counter counter = new Counter(checkpoint);
+    Count embedding = counter.count("model.embed_tokens.weight");
+    boolean tied = config.tieWordEmbeddings() && checkpoint.find("lm_head.weight") == null;
+    Count head = tied ? embedding : counter.count("lm_head.weight");
+    Count block = counter.count("model.norm.weight");
+    Count experts = new Count();
+    for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
+      String prefix = "model.layers." + layer + ".";
+      block.add(counter.count(prefix + "input_layernorm.weight"));
+      block.add(counter.count(prefix + "post_attention_layernorm.weight"));
+      for (String name : new String[] {"q_proj", "k_proj", "v_proj", "o_proj"}) {
+        block.add(counter.linear(prefix + "self_attn." + name, config.attentionBias()));
+      }
+      if (config instanceof GraniteMoeConfig) {
+        String moe = prefix + "block_sparse_moe.";
+        block.add(counter.either(moe + "router.layer.weight", moe + "router.weight"));
+        experts.add(counter.either(moe + "input_linear.weight", moe + "experts.gate_up_proj"));
+        experts.add(counter.either(moe + "output_linear.weight", moe + "experts.down_proj"));
+      } else {
+        for (String name : new String[] {"gate_proj", "up_proj", "down_proj"}) {
+          block.add(counter.linear(prefix + "mlp." + name, config.mlpBias()));
+        }
+      }
+    }
+    return new Costs(config, block, experts, head, embedding);
+  }
+
+  /** So many elements in so many bytes. */
+  private static final class Count {
+    long parameters;
+    long bytes;
+
+    void add(Count other) {
+      parameters += other.parameters;
+      bytes += other.bytes;
+    }
+  }
+
+  /** Finds tensors; their shapes are checked where they are bound. */
+  private record Counter(Checkpoint checkpoint) {
+    Count count(String name) throws ModelFormatException {
+      Tensor tensor = checkpoint.find(name);
+      if (tensor == null) {
+        throw new ModelFormatException(
+            checkpoint.directory() + ": tensor " + name + ": expected, found none of that name");
+      }
+      Count count = new Count();
+      count.parameters = tensor.elementCount();
+      count.bytes = tensor.elementCount() * tensor.dtype().byteSize();
+      return count;
+    }
+
+    Count either(String published, String inMemory) throws ModelFormatException {
+      boolean second = checkpoint.find(published) == null && checkpoint.find(inMemory) != null;
+      return count(second ? inMemory : published);
+    }
+
+    Count linear(String name, boolean bias) throws ModelFormatException {
+      Count count = count(name + ".weight");
+      if (bias) {
+        count.add(count(name + ".bias"));
+      }
+      return count;
+    }
+  }
+
+  /**
+   * All parameters; an embedding that is the head as well counts once.
+   *
+   * @return elements of all weights that the model uses
+   */
+  public long parameters() {
+    return parameters;
+  }
+
+  /**
+   * Parameters that work on a token: all but the experts that are not chosen and the embedding,
+   * which is looked up, unless it is the head as well.
+   *
+   * @return elements
+   */
+  public long activeParameters() {
+    return blockParameters + Math.round(expertParameters * expertShare(1)) + headParameters;
+  }
+
+  /**
+   * Bytes of all weights the model uses.
+   *
+   * @return bytes in the files
+   */
+  public long weightBytes() {
+    return weightBytes;
+  }
+
+  /**
+   * The share of the experts that some tokens choose between them: {@code 1 - (1 - k/E)^tokens},
+   * which is exact for one token, and for more of them what independent and even choices give on
+   * average.
+   */
+  private double expertShare(long tokens) {
+    if (!(config instanceof GraniteMoeConfig moe)) {
+      return 1;
+    }
+    double one = (double) moe.numExpertsPerTok() / moe.numLocalExperts();
+    return tokens == 1 ? one : 1 - Math.pow(1 - one, tokens);
+  }
+
+  /**
+   * Bytes to read, and to add to the cache, for one token more of each sequence.
+   *
+   * @param batch sequences
+   * @param past tokens of each that are in the cache already
+   * @return bytes
+   */
+  public double decodeBytes(int batch, double past) {
+    return blockBytes
+        + expertBytes * expertShare(batch)
+        + headBytes
+        + (double) embeddingRowBytes * batch
+        + KvCache.byteSize(config, batch, 1) * (past + 1);
+  }
+
+  /**
+   * Arithmetic of a pass over new tokens of which only the last one's scores are wanted.
+   *
+   * @param batch sequences
+   * @param tokens new ones of each
+   * @param past tokens of each that are in the cache already
+   * @return floating-point operations
+   */
+  public double prefillFlops(int batch, long tokens, long past) {
+    double perToken = 2.0 * (blockParameters + expertParameters * expertShare(1));
+    double seen = tokens * (double) past + tokens * (tokens + 1.0) / 2; // keys, over all tokens
+    double perKey = 4.0 * config.numHiddenLayers() * config.numAttentionHeads() * config.headDim();
+    return batch * (tokens * perToken + seen * perKey + 2.0 * headParameters);
+  }
+}
