@@ -1,0 +1,107 @@
+package org.graniteffm.runtime.cli;
+
+import org.graniteffm.bindings.NativeLibraries;
+import org.graniteffm.bindings.UnsupportedIsaException;
+import org.graniteffm.runtime.ops.Workers;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/**
+ * How to compute: the options that all commands share which run a model. A command has it as a
+ * {@link picocli.CommandLine.Mixin}, and calls {@link #apply} before it loads anything.
+ */
+final class ComputeOptions {
+  /** Whether activations may be rounded on their way into a faster unit of the CPU. */
+  enum Precision {
+    /** As the CPU does it fastest; rounds no more than bf16 frameworks do. */
+    AUTO,
+    /** Activations stay f32 throughout. */
+    F32;
+
+    @Override
+    public String toString() {
+      return this == AUTO ? "auto" : "f32";
+    }
+  }
+
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads to compute with (default: one for each core this process may use).")
+  private Integer threads;
+
+  @Option(
+      names = "--precision",
+      paramLabel = "auto|f32",
+      defaultValue = "auto",
+      description =
+          "auto lets activations be rounded to bf16 where that is faster, f32 never (default:"
+              + " auto).")
+  private String precisionName;
+
+  @Option(
+      names = "--isa",
+      paramLabel = "TIER",
+      description = "Instruction set of the kernels: scalar, avx2 or avx512 (default: the best).")
+  private String isa;
+
+  private Precision precision = Precision.AUTO;
+  private Workers workers;
+
+  /**
+   * Checks the options and sets what they say for this process.
+   *
+   * @throws ParameterException if one is out of range, or this CPU lacks the tier
+   */
+  void apply() {
+    precision =
+        switch (precisionName) {
+          case "auto" -> Precision.AUTO;
+          case "f32" -> Precision.F32;
+          default ->
+              throw usage("--precision: '" + precisionName + "' is not one of auto, f32", null);
+        };
+    if (threads != null && (threads < 1 || threads > 1024)) {
+      throw usage("--threads: " + threads + " is not in 1 to 1024", null);
+    }
+    if (isa != null) {
+      try {
+        NativeLibraries.selectIsa(isa);
+      } catch (UnsupportedIsaException e) {
+        throw usage("--isa" + e.getMessage().substring(e.getMessage().indexOf(':')), e);
+      }
+    }
+  }
+
+  private ParameterException usage(String message, Throwable cause) {
+    CommandLine commandLine = command.commandLine();
+    return new ParameterException(commandLine, message, cause);
+  }
+
+  /**
+   * The threads to compute with.
+   *
+   * @return the pool of the process, or one of as many threads as were asked for; not to be closed
+   */
+  Workers workers() {
+    if (workers == null) {
+      workers = threads == null ? Workers.shared() : Workers.of(threads);
+    }
+    return workers;
+  }
+
+  /**
+   * What was asked for.
+   *
+   * @return {@link Precision#AUTO} unless told otherwise
+   */
+  Precision precision() {
+    return precision;
+  }
+}

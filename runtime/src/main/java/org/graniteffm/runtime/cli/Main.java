@@ -1,0 +1,188 @@
+package org.graniteffm.runtime.cli;
+
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.lang.module.ModuleDescriptor;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/**
+ * The program {@code granite}: finds the command and runs it.
+ *
+ * <p>Exit codes: {@value #DONE} done, {@value #FAILED} failed, with one line on standard error that
+ * says why, {@value #USAGE} wrong usage, likewise. Stack traces are for {@code --debug}.
+ */
+@Command(
+    name = "granite",
+    description = "Runs IBM Granite language models on the CPU.",
+    synopsisSubcommandLabel = "COMMAND",
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.Version.class,
+    footer = {
+      "",
+      "granite COMMAND --help says more. Try: granite run \"Once upon a time\"",
+      "Exit codes: 0 done, 1 failed, 2 wrong usage."
+    })
+public final class Main implements Callable<Integer> {
+  /** Exit code: done. */
+  public static final int DONE = 0;
+
+  /** Exit code: failed, one line on standard error says why. */
+  public static final int FAILED = 1;
+
+  /** Exit code: wrong usage, one line on standard error says what. */
+  public static final int USAGE = 2;
+
+  // Picocli makes an instance of each command it knows and looks at all its fields; of those that
+  // are not asked for it need not know.
+  private static final Map<String, Class<?>> COMMANDS = new LinkedHashMap<>();
+
+  static {
+    COMMANDS.put("run", RunCommand.class);
+  }
+
+  @Option(
+      names = "--debug",
+      scope = ScopeType.INHERIT,
+      description = "Show where an error came from.")
+  private boolean debug;
+
+  @Spec private CommandSpec spec;
+
+  private Main() {}
+
+  /**
+   * Runs the program on standard output and standard error, UTF-8 both, and ends the process.
+   *
+   * @param args the command and its arguments
+   */
+  public static void main(String[] args) {
+    StandardOutput standardOutput = new StandardOutput(new FileOutputStream(FileDescriptor.out));
+    PrintStream out = new PrintStream(standardOutput, false, StandardCharsets.UTF_8);
+    PrintStream err =
+        new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
+    int exitCode = run(args, out, err);
+    out.flush();
+    Optional<String> failure = standardOutput.failure();
+    if (failure.isPresent()) {
+      err.println("granite: standard output: " + Errors.oneLine(failure.get()));
+      exitCode = FAILED;
+    }
+    err.flush();
+    // Not System.exit: there may be threads of a library that do not end by themselves.
+    System.exit(exitCode);
+  }
+
+  /**
+   * Runs the program.
+   *
+   * @param args the command and its arguments
+   * @param out takes data, as UTF-8
+   * @param err takes everything else, as UTF-8
+   * @return the exit code
+   */
+  public static int run(String[] args, PrintStream out, PrintStream err) {
+    PrintWriter outWriter = writer(out);
+    PrintWriter errWriter = writer(err);
+    CommandLine commandLine =
+        commandLine(args)
+            .setOut(outWriter)
+            .setErr(errWriter)
+            .setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF))
+            .setUsageHelpWidth(100)
+            .setUnmatchedOptionsArePositionalParams(false)
+            .setParameterExceptionHandler((e, given) -> usage(e))
+            .setExecutionExceptionHandler((e, failed, result) -> failed(failed, e));
+    int exitCode;
+    try {
+      exitCode = commandLine.execute(args);
+    } catch (Throwable t) { // errors of the JVM, such as want of memory, are one line as well
+      exitCode = failed(commandLine, t);
+    }
+    outWriter.flush();
+    errWriter.flush();
+    return exitCode;
+  }
+
+  private static PrintWriter writer(OutputStream stream) {
+    return new PrintWriter(stream, false, StandardCharsets.UTF_8);
+  }
+
+  private static CommandLine commandLine(String[] args) {
+    CommandLine all = new CommandLine(new Main());
+    Optional<String> first = List.of(args).stream().filter(arg -> !arg.startsWith("-")).findFirst();
+    if (first.isPresent() && COMMANDS.containsKey(first.get())) {
+      all.addSubcommand(first.get(), COMMANDS.get(first.get()));
+    } else {
+      COMMANDS.forEach(all::addSubcommand);
+    }
+    return all;
+  }
+
+  /** No command. */
+  @Override
+  public Integer call() {
+    throw new ParameterException(spec.commandLine(), "which command?");
+  }
+
+  private static int usage(ParameterException e) {
+    CommandLine commandLine = e.getCommandLine();
+    String name = commandLine.getCommandSpec().qualifiedName();
+    PrintWriter err = commandLine.getErr();
+    err.println(name + ": " + Errors.oneLine(e.getMessage()) + " (see " + name + " --help)");
+    traceIfAsked(commandLine, e);
+    return USAGE;
+  }
+
+  private static int failed(CommandLine commandLine, Throwable t) {
+    commandLine.getOut().flush();
+    commandLine.getErr().println("granite: " + Errors.describe(t));
+    traceIfAsked(commandLine, t);
+    return FAILED;
+  }
+
+  private static void traceIfAsked(CommandLine commandLine, Throwable t) {
+    CommandLine root = commandLine;
+    while (root.getParent() != null) {
+      root = root.getParent();
+    }
+    if (root.getCommand() instanceof Main main && main.debug) {
+      t.printStackTrace(commandLine.getErr());
+    }
+  }
+
+  /** What {@code --version} says. */
+  static final class Version implements IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      return new String[] {
+        "granite " + version() + " (Java " + Runtime.version() + ")",
+      };
+    }
+
+    static String version() {
+      String version = Main.class.getPackage().getImplementationVersion();
+      if (version != null) {
+        return version;
+      }
+      ModuleDescriptor module = Main.class.getModule().getDescriptor();
+      return module == null ? "unversioned" : module.rawVersion().orElse("unversioned");
+    }
+  }
+}
