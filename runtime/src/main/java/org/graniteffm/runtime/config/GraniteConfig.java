@@ -78,7 +78,9 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
     Ranges.integer("head_dim", headDim, 2, 1 << 16);
     if (headDim % 2 != 0) {
       throw new IllegalArgumentException(
-          "head_dim: %d is odd, rotary positions need pairs".formatted(headDim));
+          ("head_dim: %d is odd, rotary positions need pairs"
+                  + " (default: hidden_size / num_attention_heads, %d / %d)")
+              .formatted(headDim, hiddenSize, numAttentionHeads));
     }
     Ranges.integer("num_attention_heads * head_dim", (long) numAttentionHeads * headDim, 2, WIDEST);
     Ranges.integer("max_position_embeddings", maxPositionEmbeddings, 1, Integer.MAX_VALUE);

@@ -123,19 +123,11 @@ final class DjlTokenizer implements Tokenizer {
       throw new IllegalArgumentException(
           "text: %d characters, the limit is %d".formatted(text.length(), LONGEST_TEXT));
     }
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      if (!Character.isSurrogate(c)) {
-        continue;
-      }
-      if (Character.isHighSurrogate(c)
-          && i + 1 < text.length()
-          && Character.isLowSurrogate(text.charAt(i + 1))) {
-        i++;
-      } else {
-        throw new IllegalArgumentException(
-            "text: unpaired surrogate U+%04X at index %d".formatted((int) c, i));
-      }
+    int unpaired = Utf8.unpairedSurrogate(text);
+    if (unpaired >= 0) {
+      throw new IllegalArgumentException(
+          "text: unpaired surrogate U+%04X at index %d"
+              .formatted((int) text.charAt(unpaired), unpaired));
     }
   }
 

@@ -251,11 +251,11 @@ record TokenizerFile(
         if (vocab.size() == MOST_TOKENS) {
           throw bad("model.vocab", "more than " + MOST_TOKENS + " tokens");
         }
-        String where = "model.vocab: " + Names.quote(token);
-        checkToken(where, token);
-        int id = id(where);
+        checkToken("model.vocab", token);
+        int id = id(token);
         if (!ids.add(id)) {
-          throw bad(where, "id " + id + " is that of another token, too");
+          throw bad(
+              "model.vocab: " + Names.quote(token), "id " + id + " is that of another token, too");
         }
         vocab.put(token, id);
       }
@@ -310,10 +310,12 @@ record TokenizerFile(
         JsonFields fields = new JsonFields(node, source + ": added_tokens");
         String content =
             fields.string("content").orElseThrow(() -> bad("added_tokens.content", "missing"));
-        String where = "added_tokens: " + Names.quote(content);
-        checkToken(where, content);
-        int id = fields.integer("id").orElseThrow(() -> bad(where, "id is missing"));
-        checkId(where, id);
+        checkToken("added_tokens", content);
+        int id =
+            fields
+                .integer("id")
+                .orElseThrow(() -> bad("added_tokens: " + Names.quote(content), "id is missing"));
+        checkId("added_tokens", content, id);
         for (String flag : List.of("single_word", "lstrip", "rstrip")) {
           fields.bool(flag, false);
         }
@@ -337,29 +339,42 @@ record TokenizerFile(
       }
     }
 
+    // Called for every token: names are quoted only once something is wrong.
     private void checkToken(String where, String token) throws ModelFormatException {
       if (token.isEmpty() || token.length() > LONGEST_TOKEN) {
         throw bad(
             where,
-            "a token of %d characters, legal are 1 to %d".formatted(token.length(), LONGEST_TOKEN));
+            "%s: a token of %d characters, legal are 1 to %d"
+                .formatted(Names.quote(token), token.length(), LONGEST_TOKEN));
       }
-      if (!StandardCharsets.UTF_16LE.newEncoder().canEncode(token)) {
-        throw bad(where, "a token with an unpaired surrogate");
+      if (Utf8.unpairedSurrogate(token) >= 0) {
+        throw bad(where, Names.quote(token) + ": a token with an unpaired surrogate");
       }
     }
 
-    private int id(String where) throws IOException {
-      expect(JsonToken.VALUE_NUMBER_INT, where, "an integer");
-      if (parser.getNumberType() != JsonParser.NumberType.INT) {
-        throw bad(where, "id " + parser.getText() + " is outside 0 to " + LARGEST_ID);
+    private int id(String token) throws IOException {
+      if (parser.currentToken() != JsonToken.VALUE_NUMBER_INT
+          || parser.getNumberType() != JsonParser.NumberType.INT) {
+        throw bad(
+            "model.vocab: " + Names.quote(token),
+            "expected an id from 0 to " + LARGEST_ID + ", found " + found());
       }
-      checkId(where, parser.getIntValue());
-      return parser.getIntValue();
+      int id = parser.getIntValue();
+      checkId("model.vocab", token, id);
+      return id;
     }
 
-    private void checkId(String where, int id) throws ModelFormatException {
+    private String found() throws IOException {
+      return switch (parser.currentToken()) {
+        case START_OBJECT -> "an object";
+        case START_ARRAY -> "a list";
+        default -> Names.quote(parser.getText());
+      };
+    }
+
+    private void checkId(String where, String token, int id) throws ModelFormatException {
       if (id < 0 || id > LARGEST_ID) {
-        throw bad(where, "id " + id + " is outside 0 to " + LARGEST_ID);
+        throw bad(where + ": " + Names.quote(token), "id " + id + " is outside 0 to " + LARGEST_ID);
       }
     }
 

@@ -63,6 +63,23 @@ final class Utf8 {
     }
   }
 
+  /** Returns the index of the first surrogate that has no partner, or -1. */
+  static int unpairedSurrogate(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      if (!Character.isSurrogate(c)) {
+        continue;
+      }
+      if (Character.isLowSurrogate(c)
+          || i + 1 == text.length()
+          || !Character.isLowSurrogate(text.charAt(i + 1))) {
+        return i;
+      }
+      i++;
+    }
+    return -1;
+  }
+
   private void begin(int following, int bits) {
     needed = following;
     codePoint = bits;

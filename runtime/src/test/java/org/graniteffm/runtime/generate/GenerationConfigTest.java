@@ -1,0 +1,220 @@
+package org.graniteffm.runtime.generate;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import org.graniteffm.runtime.ModelFormatException;
+import org.graniteffm.runtime.config.GraniteConfig;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class GenerationConfigTest {
+  private static final GraniteConfig MODEL =
+      GraniteConfig.builder()
+          .vocabSize(100)
+          .bosTokenId(OptionalInt.of(3))
+          .padTokenId(OptionalInt.of(4))
+          .eosTokenIds(List.of(5, 6))
+          .build();
+
+  @TempDir Path directory;
+
+  private GenerationConfig load(String json) throws Exception {
+    Files.writeString(directory.resolve("generation_config.json"), json.replace('\'', '"'));
+    return GenerationConfig.load(directory, MODEL);
+  }
+
+  @Test
+  void defaultsAreThoseOfTransformers() {
+    GenerationConfig c = GenerationConfig.builder().build();
+    assertFalse(c.doSample());
+    assertEquals(1, c.temperature());
+    assertEquals(50, c.topK());
+    assertEquals(1, c.topP());
+    assertEquals(OptionalDouble.empty(), c.minP());
+    assertEquals(1, c.repetitionPenalty());
+    assertEquals(OptionalInt.empty(), c.maxNewTokens());
+    assertEquals(OptionalInt.empty(), c.maxLength());
+    assertEquals(1, c.numBeams());
+    assertTrue(c.useCache());
+    assertEquals(OptionalLong.empty(), c.seed());
+    assertEquals(List.of(), c.unsupported());
+    assertEquals(20, c.newTokens(5, 2048));
+    assertEquals(0, c.leastNewTokens(5));
+  }
+
+  @Test
+  void missingFileTakesTokenIdsOfTheModel() throws Exception {
+    GenerationConfig c = GenerationConfig.load(directory, MODEL);
+    assertEquals(OptionalInt.of(3), c.bosTokenId());
+    assertEquals(OptionalInt.of(4), c.padTokenId());
+    assertEquals(List.of(5, 6), c.eosTokenIds());
+  }
+
+  @Test
+  void fileWinsOverTokenIdsOfTheModel() throws Exception {
+    GenerationConfig c = load("{'eos_token_id':[7,8],'pad_token_id':9,'bos_token_id':null}");
+    assertEquals(List.of(7, 8), c.eosTokenIds());
+    assertEquals(OptionalInt.of(9), c.padTokenId());
+    assertEquals(OptionalInt.of(3), c.bosTokenId());
+  }
+
+  @Test
+  void allFieldsAreReadAndKeptByToBuilder() throws Exception {
+    GenerationConfig c =
+        load(
+            "{'do_sample':true,'temperature':0.7,'top_k':40,'top_p':0.95,'min_p':0.05,"
+                + "'repetition_penalty':1.1,'max_new_tokens':64,'max_length':99,"
+                + "'min_new_tokens':3,'min_length':10,'num_beams':4,'stop_strings':['a','b'],"
+                + "'use_cache':false,'typical_p':0.5,'transformers_version':'5.17.0'}");
+    assertTrue(c.doSample());
+    assertEquals(0.7, c.temperature());
+    assertEquals(40, c.topK());
+    assertEquals(0.95, c.topP());
+    assertEquals(OptionalDouble.of(0.05), c.minP());
+    assertEquals(1.1, c.repetitionPenalty());
+    assertEquals(OptionalInt.of(64), c.maxNewTokens());
+    assertEquals(OptionalInt.of(99), c.maxLength());
+    assertEquals(OptionalInt.of(3), c.minNewTokens());
+    assertEquals(10, c.minLength());
+    assertEquals(4, c.numBeams());
+    assertEquals(List.of("a", "b"), c.stopStrings());
+    assertFalse(c.useCache());
+    assertEquals(List.of("num_beams", "stop_strings", "typical_p"), c.unsupported());
+    assertEquals(c, c.toBuilder().build());
+    assertEquals(c.hashCode(), c.toBuilder().build().hashCode());
+    assertEquals(List.of(), c.toBuilder().dropUnsupported().build().unsupported());
+    assertEquals(
+        List.of("stop_strings", "typical_p"), c.toBuilder().numBeams(1).build().unsupported());
+    assertEquals(OptionalLong.of(7), c.toBuilder().seed(7).build().seed());
+  }
+
+  @Test
+  void lengthsAreResolvedInOrder() {
+    GenerationConfig.Builder b = GenerationConfig.builder();
+    assertEquals(4, b.build().newTokens(20, 24), "capped by the context");
+    assertEquals(0, b.build().newTokens(30, 24));
+    assertEquals(7, b.maxLength(12).build().newTokens(5, 24));
+    GenerationConfig full = b.build();
+    assertThrows(IllegalArgumentException.class, () -> full.newTokens(12, 24));
+    assertEquals(3, b.maxNewTokens(3).build().newTokens(5, 24), "wins over max_length");
+    assertEquals(5, GenerationConfig.builder().minLength(10).build().leastNewTokens(5));
+    assertEquals(
+        6, GenerationConfig.builder().minLength(10).minNewTokens(6).build().leastNewTokens(5));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "'num_beams':2",
+        "'num_beam_groups':2",
+        "'num_return_sequences':3",
+        "'diversity_penalty':0.5",
+        "'penalty_alpha':0.6",
+        "'typical_p':0.9",
+        "'epsilon_cutoff':0.001",
+        "'eta_cutoff':0.001",
+        "'top_h':0.4",
+        "'no_repeat_ngram_size':3",
+        "'encoder_no_repeat_ngram_size':3",
+        "'encoder_repetition_penalty':1.2",
+        "'guidance_scale':1.5",
+        "'max_time':2.5",
+        "'dola_layers':'low'",
+        "'bad_words_ids':[[1]]",
+        "'force_words_ids':[[1]]",
+        "'constraints':[1]",
+        "'renormalize_logits':true",
+        "'forced_bos_token_id':0",
+        "'forced_eos_token_id':1",
+        "'forced_decoder_ids':[[1,2]]",
+        "'remove_invalid_values':true",
+        "'exponential_decay_length_penalty':[1,1.1]",
+        "'suppress_tokens':[1]",
+        "'begin_suppress_tokens':[0]",
+        "'sequence_bias':[[[1],2.0]]",
+        "'token_healing':true",
+        "'watermarking_config':{'bias':2.0}",
+        "'stop_strings':'x'",
+        "'cache_implementation':'quantized'",
+      })
+  void whatIsNotImplementedIsNamed(String field) throws Exception {
+    String name = field.substring(1, field.indexOf('\'', 1));
+    assertEquals(List.of(name), load("{" + field + "}").unsupported());
+  }
+
+  @Test
+  void neutralValuesAreNoSettings() throws Exception {
+    GenerationConfig c =
+        load(
+            "{'num_beams':1,'num_beam_groups':1,'typical_p':1.0,'epsilon_cutoff':0.0,"
+                + "'no_repeat_ngram_size':0,'bad_words_ids':null,'suppress_tokens':[],"
+                + "'token_healing':false,'guidance_scale':null,'cache_implementation':'dynamic',"
+                + "'length_penalty':2.0,'output_scores':true,'temperature':null,'foo':1}");
+    assertEquals(List.of(), c.unsupported());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      quoteCharacter = '"',
+      value = {
+        "temperature,0",
+        "temperature,-1",
+        "temperature,Infinity",
+        "temperature,1e-60",
+        "temperature,'1'",
+        "top_k,-1",
+        "top_k,1.5",
+        "top_p,0",
+        "top_p,1.01",
+        "top_p,NaN",
+        "min_p,-0.1",
+        "min_p,1.1",
+        "repetition_penalty,0",
+        "repetition_penalty,1e39",
+        "max_new_tokens,0",
+        "max_new_tokens,2147483648",
+        "max_length,0",
+        "min_new_tokens,-1",
+        "min_length,-1",
+        "num_beams,0",
+        "do_sample,1",
+        "use_cache,'no'",
+        "eos_token_id,100",
+        "eos_token_id,-1",
+        "pad_token_id,100",
+        "bos_token_id,-1",
+        "stop_strings,3",
+        "stop_strings,['']",
+      })
+  void badFieldIsRefusedByName(String field, String value) {
+    ModelFormatException e =
+        assertThrows(ModelFormatException.class, () -> load("{'" + field + "':" + value + "}"));
+    assertTrue(e.getMessage().contains("generation_config.json: " + field), e.getMessage());
+  }
+
+  @Test
+  void builderRefusesByName() {
+    IllegalArgumentException e =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> GenerationConfig.builder().temperature(0).build());
+    assertEquals("temperature: 0.0 is not a finite number greater than 0", e.getMessage());
+    e =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> GenerationConfig.builder().minNewTokens(5).maxNewTokens(4).build());
+    assertTrue(e.getMessage().contains("min_new_tokens"), e.getMessage());
+  }
+}
