@@ -509,6 +509,47 @@ public final class Ops {
           q.segment(), q.rowOffset(row) + headOffset, q.cols(), group, n, c.keys, kv, c.values, kv,
           c.headDim, c.past + token - firstKey, c.mask, c.mask == null ? 0 : maskOffset, c.headDim,
           scale, out.segment(), out.rowOffset(row) + headOffset, out.cols());
+      if (c.mask != null) {
+        int blind = Math.min(n, leadingHidden(sequence) - c.past - token);
+        if (blind > 0) {
+          averageValues(sequence, head, row, blind);
+        }
+      }
+    }
+
+    /** Keys hidden from the sequence's start on. */
+    private int leadingHidden(int sequence) {
+      int count = 0;
+      int keys = cache.past + tokens;
+      while (count < keys
+          && cache.mask.get(ValueLayout.JAVA_BYTE, sequence * cache.maskStride + count) == 0) {
+        count++;
+      }
+      return count;
+    }
+
+    /**
+     * What rows of padding on the left get, which see no key: transformers adds a number so large
+     * to their scores that all become equal, and so averages the values of past and block, hidden
+     * and later ones too. It counts for the loss, where a sequence's first token has a label.
+     */
+    private void averageValues(int sequence, int head, long row, int rows) {
+      CacheView c = cache;
+      int group = c.heads / c.kvHeads;
+      int keys = c.past + tokens;
+      for (int i = 0; i < c.headDim; i++) {
+        double sum = 0;
+        for (int key = 0; key < keys; key++) {
+          sum += c.values.get(FLOAT, c.headOffset(sequence, head, key) + (long) i * Float.BYTES);
+        }
+        float mean = (float) (sum / keys);
+        for (int r = 0; r < rows; r++) {
+          for (int h = head * group; h < (head + 1) * group; h++) {
+            long at = out.rowOffset(row + r) + ((long) h * c.headDim + i) * Float.BYTES;
+            out.segment().set(FLOAT, at, mean);
+          }
+        }
+      }
     }
   }
 
