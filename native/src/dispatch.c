@@ -16,7 +16,10 @@ static const gk_table scalar_table = {
 
 #if defined(__x86_64__)
 
-/* Each tier is the one below it with what it overrides on top, so a kernel without a wider version needs no line here. */
+/*
+ * Each tier names a function for every kernel: its own, or one from a tier below where more width
+ * gains nothing. One left out would be NULL; test_dispatch looks for that.
+ */
 #define GK_AVX2_OVERRIDES                                                                            \
   .rms_norm_f32 = rms_norm_f32_avx2, .add_rms_norm_f32 = add_rms_norm_f32_avx2,                      \
   .add_scaled_f32 = add_scaled_f32_avx2, .rope_f32 = rope_f32_avx2, .gemv_f32 = gemv_f32_avx2,       \
