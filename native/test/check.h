@@ -5,22 +5,23 @@
  * All the support the kernel tests need, in one header. Include it before anything else.
  *
  *   static void rows_match_reference(const gk_table *kernels) {
- *     CHECK_EACH_PLACE(place) {                                        // at guard pages, unaligned
- *       check_case("rows=%d cols=%d", 3, 17);                          // shown with each failure
- *       float *x = check_f32(place, 3, 17, 20);                        // 3 x 17, rows 20 apart
+ *     CHECK_EACH_PLACE(place) {                        // at guard pages, at unaligned starts
+ *       check_case("cols=%d place=%d", 17, place);     // shown with each failure
+ *       float *x = check_f32(place, 3, 17, 20);        // 3 x 17, rows 20 apart
+ *       float *out = check_f32(place, 3, 17, 17);
  *       check_fill(x, 3, 17, 20, -1, 1);
- *       check_seal(x);                                                 // a write to x is now a
- * fault float *out = check_f32(place, 3, 17, 17); kernels->something_f32(x, 20, 3, 17, out, 17);
- *       CHECK_CLOSE(out[5], expected, tolerance, "out[0,5]");
- *       check_release();                                               // looks at canaries and
- * padding
+ *       check_seal(x);                                 // from here a write to x is a fault
+ *       kernels->something_f32(x, 20, 3, 17, out, 17);
+ *       CHECK_CLOSE(out[5], expected, tolerance, "out[%d,%d]", 0, 5);
+ *       check_release();                               // looks at canaries and padding
  *     }
  *   }
  *   CHECK_MAIN(CHECK_TEST(rows_match_reference))
  *
- * CHECK_MAIN runs each test once per tier that this CPU has, and returns non-zero when a check
- * failed. Environment: CHECK_SEED=<number> repeats a run; CHECK_REQUIRE=<tier> fails when that tier
- * cannot run here.
+ * CHECK_MAIN runs each test once per tier that this CPU has; it returns non-zero when one failed.
+ *
+ * Environment: CHECK_SEED=<number> repeats a run.
+ *              CHECK_REQUIRE=<tier> fails when that tier cannot run here.
  */
 
 #ifndef _DEFAULT_SOURCE
@@ -280,8 +281,7 @@ static inline check_buffer *check_find(const void *data) {
   exit(2);
 }
 
-/* From here on a write to the buffer faults, as one to a read-only mapping of a checkpoint would.
- */
+/* From here on a write to the buffer faults, as in a read-only mapping of a checkpoint. */
 static inline void check_seal(const void *data) {
   const check_buffer *b = check_find(data);
   mprotect(b->map + check_page(), b->body, PROT_READ);
@@ -387,8 +387,7 @@ typedef struct check_test {
 
 static struct sigaction check_old_segv, check_old_bus;
 
-/* Says which case touched a guard page, then lets the fault happen again under the previous
- * handler. */
+/* Says which case faulted, then lets the fault happen again under the previous handler. */
 static inline void check_on_fault(int number) {
   char line[512];
   const int length = snprintf(

@@ -7,8 +7,7 @@
 /* A NaN is below every number and level with itself. */
 static bool is_above(float a, float b) { return a > b || (isnan(b) && !isnan(a)); }
 
-/* Keeps the best k columns so far in order; a later column moves up past lesser ones, not past
- * equal ones. */
+/* Keeps the best k columns so far in order; a later column moves up past lesser ones alone. */
 static void choose(const float *logits, int64_t experts, int64_t k, int32_t *ids) {
   for (int64_t e = 0; e < experts; e++) {
     int64_t at = e < k ? e : k;
