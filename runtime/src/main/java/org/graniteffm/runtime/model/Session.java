@@ -437,7 +437,7 @@ public final class Session implements AutoCloseable {
             in.mask.set(ValueLayout.JAVA_BYTE, (long) i * keys + j, visible);
           }
         }
-      } else if (positions != null && past == 0) {
+      } else if (positions != null && input.pastKeyValues() == null && !input.useCache()) {
         in.sequenceStarts = packedSequences();
       }
       return in;
