@@ -11,6 +11,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.BooleanSupplier;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.RopeType;
+import org.graniteffm.runtime.model.ExclusiveUse;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.model.KvCache;
 import org.graniteffm.runtime.model.Session;
@@ -25,6 +26,7 @@ public final class Generator implements AutoCloseable {
   private final GraniteForCausalLM model;
   private final GraniteConfig modelConfig;
   private final Session session;
+  private final ExclusiveUse exclusive = new ExclusiveUse("generator");
 
   /**
    * Makes a generator with a session of its own.
@@ -46,6 +48,8 @@ public final class Generator implements AutoCloseable {
    * @return the new tokens
    * @throws IllegalArgumentException if the prompt or an option is out of range, or an option is not supported
    * @throws NonFiniteLogitsException if the model's scores are not finite
+   * @throws org.graniteffm.runtime.model.ClosedException if the model or this generator is closed
+   * @throws org.graniteffm.runtime.model.ConcurrentUseException if this generator is generating already
    */
   public Generation generate(int[] prompt, GenerationConfig config, TokenListener listener) {
     return generate(new int[][] {prompt}, null, config, listener, () -> false);
@@ -62,6 +66,8 @@ public final class Generator implements AutoCloseable {
    * @return the new tokens
    * @throws IllegalArgumentException if the prompts or an option is out of range, or an option is not supported
    * @throws NonFiniteLogitsException if the model's scores are not finite
+   * @throws org.graniteffm.runtime.model.ClosedException if the model or this generator is closed
+   * @throws org.graniteffm.runtime.model.ConcurrentUseException if this generator is generating already
    */
   public Generation generate(
       int[][] inputIds,
@@ -70,14 +76,18 @@ public final class Generator implements AutoCloseable {
       TokenListener listener,
       BooleanSupplier cancelled) {
     checkSupported(config);
-    Batch batch = new Batch(inputIds, attentionMask, config);
-    session.setCancellation(cancelled);
-    try (GraniteForCausalLM.Use _ = model.use();
-        KvCache cache = new KvCache(modelConfig, batch.rows, batch.firstCapacity());
-        Arena arena = Arena.ofShared()) {
-      return batch.run(cache, arena, listener, cancelled);
+    exclusive.enter();
+    try {
+      Batch batch = new Batch(inputIds, attentionMask, config);
+      session.setCancellation(cancelled);
+      try (GraniteForCausalLM.Use _ = model.use();
+          KvCache cache = new KvCache(modelConfig, batch.rows, batch.firstCapacity());
+          Arena arena = Arena.ofShared()) {
+        return batch.run(cache, arena, listener, cancelled);
+      }
     } finally {
       session.setCancellation(() -> false);
+      exclusive.leave();
     }
   }
 

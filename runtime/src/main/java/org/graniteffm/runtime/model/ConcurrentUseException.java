@@ -1,6 +1,6 @@
 package org.graniteffm.runtime.model;
 
-/** An object that belongs to one caller at a time was used by a second one. */
+/** An object that belongs to one caller at a time was used by a second one, or from a callback of its own. */
 public class ConcurrentUseException extends IllegalStateException {
   private static final long serialVersionUID = 1L;
 
@@ -10,6 +10,6 @@ public class ConcurrentUseException extends IllegalStateException {
    * @param what the object
    */
   public ConcurrentUseException(String what) {
-    super(what + ": in use by another thread; it belongs to one caller at a time");
+    super(what + ": is in use; it belongs to one caller at a time");
   }
 }

@@ -7,7 +7,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.config.GraniteConfig;
@@ -31,11 +30,11 @@ public final class Session implements AutoCloseable {
   private final GraniteConfig config;
   private final Decoder decoder;
   private final Decoder.Block block = new Decoder.Block();
-  private final AtomicReference<Thread> user = new AtomicReference<>();
+  private final ExclusiveUse use = new ExclusiveUse("session");
   private BooleanSupplier cancellation = () -> false;
   private Arena logitsArena;
   private Matrix logits;
-  private volatile boolean closed;
+  private boolean closed; // read and written within a use
 
   Session(GraniteForCausalLM model, Decoder decoder) {
     this.model = model;
@@ -212,23 +211,21 @@ public final class Session implements AutoCloseable {
   }
 
   private void enter() {
-    if (!user.compareAndSet(null, Thread.currentThread())) {
-      throw new ConcurrentUseException("session");
-    }
+    use.enter();
     try {
       if (closed) {
         throw new ClosedException("session: is closed");
       }
       model.lease().acquire();
     } catch (RuntimeException e) {
-      user.set(null);
+      use.leave();
       throw e;
     }
   }
 
   private void leave() {
     model.lease().release();
-    user.set(null);
+    use.leave();
   }
 
   /**
@@ -238,9 +235,7 @@ public final class Session implements AutoCloseable {
    */
   @Override
   public void close() {
-    if (!user.compareAndSet(null, Thread.currentThread())) {
-      throw new ConcurrentUseException("session");
-    }
+    use.enter();
     try {
       if (!closed) {
         closed = true;
@@ -250,7 +245,7 @@ public final class Session implements AutoCloseable {
         }
       }
     } finally {
-      user.set(null);
+      use.leave();
     }
   }
 
