@@ -1,0 +1,280 @@
+package org.graniteffm.runtime.generate;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.graniteffm.runtime.DemoFolder;
+import org.graniteffm.runtime.model.ClosedException;
+import org.graniteffm.runtime.model.ConcurrentUseException;
+import org.graniteffm.runtime.model.GraniteForCausalLM;
+import org.graniteffm.runtime.ops.Workers;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class GeneratorTest {
+  private static final int[] PROMPT = {310, 420, 530, 640, 750};
+  private static final GenerationConfig GREEDY =
+      GenerationConfig.builder().maxNewTokens(40).build();
+  private static GraniteForCausalLM model;
+
+  @BeforeAll
+  static void load() throws IOException {
+    model = GraniteForCausalLM.load(DemoFolder.path());
+  }
+
+  @AfterAll
+  static void close() {
+    model.close();
+  }
+
+  private static List<Integer> greedy(GraniteForCausalLM model) {
+    try (Generator generator = new Generator(model)) {
+      return generator.generate(PROMPT, GREEDY, (row, id) -> true).sequences().get(0).ids();
+    }
+  }
+
+  @Test
+  void listenerHearsWhatTheResultHolds() {
+    List<Integer> heard = new ArrayList<>();
+    try (Generator generator = new Generator(model)) {
+      Generation result = generator.generate(PROMPT, GREEDY, (row, id) -> heard.add(id));
+      assertEquals(40, heard.size());
+      assertEquals(heard, result.sequences().get(0).ids());
+      assertEquals(FinishReason.LENGTH, result.sequences().get(0).finishReason());
+      assertEquals(39, result.steps());
+      assertEquals(5, result.promptTokens());
+    }
+  }
+
+  @Test
+  void anyOfTheEndTokensEndsIt() {
+    List<Integer> free = greedy(model);
+    int end = free.get(10);
+    GenerationConfig config = GREEDY.toBuilder().eosTokenIds(List.of(4095, end)).build();
+    try (Generator generator = new Generator(model)) {
+      Generation.Sequence got =
+          generator.generate(PROMPT, config, (row, id) -> true).sequences().get(0);
+      assertEquals(free.subList(0, free.indexOf(end) + 1), got.ids());
+      assertEquals(FinishReason.EOS, got.finishReason());
+    }
+  }
+
+  @Test
+  void seededSamplingRepeatsAndOtherSeedsDiffer() {
+    GenerationConfig config =
+        GREEDY.toBuilder().doSample(true).temperature(1.5).topK(100).seed(11).build();
+    try (Generator generator = new Generator(model)) {
+      List<Integer> first = generator.generate(PROMPT, config, (r, id) -> true).sequences().get(0).ids();
+      List<Integer> second = generator.generate(PROMPT, config, (r, id) -> true).sequences().get(0).ids();
+      List<Integer> other =
+          generator
+              .generate(PROMPT, config.toBuilder().seed(12).build(), (r, id) -> true)
+              .sequences()
+              .get(0)
+              .ids();
+      assertEquals(first, second);
+      assertFalse(first.equals(other));
+    }
+  }
+
+  @Test
+  void paddedBatchGivesEachPromptWhatItGetsAlone() {
+    int[] shorter = {640, 750};
+    int[][] ids = {PROMPT, {0, 0, 0, 640, 750}};
+    int[][] mask = {{1, 1, 1, 1, 1}, {0, 0, 0, 1, 1}};
+    try (Generator generator = new Generator(model)) {
+      Generation batch = generator.generate(ids, mask, GREEDY, (r, id) -> true, () -> false);
+      assertEquals(greedy(model), batch.sequences().get(0).ids());
+      assertEquals(
+          generator.generate(shorter, GREEDY, (r, id) -> true).sequences().get(0).ids(),
+          batch.sequences().get(1).ids());
+    }
+  }
+
+  @Test
+  void outputDoesNotDependOnTheNumberOfThreads() throws IOException {
+    List<Integer> want = greedy(model);
+    for (int threads : new int[] {1, 3, 5}) {
+      try (Workers workers = Workers.of(threads);
+          GraniteForCausalLM other = GraniteForCausalLM.load(DemoFolder.path(), workers)) {
+        assertEquals(want, greedy(other), threads + " threads");
+      }
+    }
+  }
+
+  @Test
+  void parallelGeneratorsGiveWhatTheyGiveAlone() throws Exception {
+    List<Integer> want = greedy(model);
+    try (ExecutorService callers = Executors.newFixedThreadPool(4)) {
+      List<Future<List<Integer>>> results = new ArrayList<>();
+      for (int i = 0; i < 12; i++) {
+        results.add(callers.submit(() -> greedy(model)));
+      }
+      for (Future<List<Integer>> result : results) {
+        assertEquals(want, result.get());
+      }
+    }
+  }
+
+  @Test
+  void listenerEndsItByReturningFalse() {
+    try (Generator generator = new Generator(model)) {
+      AtomicInteger count = new AtomicInteger();
+      Generation result =
+          generator.generate(PROMPT, GREEDY, (row, id) -> count.incrementAndGet() < 3);
+      assertEquals(3, result.newTokens());
+      assertEquals(FinishReason.CANCELLED, result.sequences().get(0).finishReason());
+    }
+  }
+
+  @Test
+  void cancellationAndInterruptEndItBetweenTokens() {
+    try (Generator generator = new Generator(model)) {
+      AtomicInteger count = new AtomicInteger();
+      Generation cancelled =
+          generator.generate(
+              new int[][] {PROMPT},
+              null,
+              GREEDY,
+              (row, id) -> count.incrementAndGet() > 0,
+              () -> count.get() == 4);
+      assertEquals(4, cancelled.newTokens());
+      assertEquals(FinishReason.CANCELLED, cancelled.sequences().get(0).finishReason());
+
+      Thread.currentThread().interrupt();
+      Generation interrupted = generator.generate(PROMPT, GREEDY, (row, id) -> true);
+      assertTrue(Thread.interrupted(), "the interrupt is left for the caller to see");
+      assertEquals(0, interrupted.newTokens());
+      assertEquals(40, generator.generate(PROMPT, GREEDY, (row, id) -> true).newTokens());
+    }
+  }
+
+  @Test
+  void exceptionOfTheListenerReachesTheCallerAndTheGeneratorStaysUsable() {
+    try (Generator generator = new Generator(model)) {
+      IllegalStateException mine = new IllegalStateException("mine");
+      assertSame(
+          mine,
+          assertThrows(
+              IllegalStateException.class,
+              () ->
+                  generator.generate(
+                      PROMPT,
+                      GREEDY,
+                      (row, id) -> {
+                        throw mine;
+                      })));
+      assertEquals(40, generator.generate(PROMPT, GREEDY, (row, id) -> true).newTokens());
+    }
+  }
+
+  @Test
+  void generatorsAreRefusedToASecondThreadAndToTheirOwnListener() {
+    try (Generator generator = new Generator(model)) {
+      assertThrows(
+          ConcurrentUseException.class,
+          () ->
+              generator.generate(
+                  PROMPT,
+                  GREEDY,
+                  (row, id) -> {
+                    try (ExecutorService other = Executors.newSingleThreadExecutor()) {
+                      Future<Generation> second =
+                          other.submit(() -> generator.generate(PROMPT, GREEDY, (r, i) -> true));
+                      second.get();
+                    } catch (Exception e) {
+                      if (e.getCause() instanceof ConcurrentUseException c) {
+                        throw c;
+                      }
+                      throw new AssertionError(e);
+                    }
+                    return true;
+                  }));
+    }
+  }
+
+  @Test
+  void modelIsNotClosedFromItsOwnListener() {
+    try (Generator generator = new Generator(model)) {
+      assertThrows(
+          ClosedException.class,
+          () ->
+              generator.generate(
+                  PROMPT,
+                  GREEDY,
+                  (row, id) -> {
+                    model.close();
+                    return true;
+                  }));
+    }
+    assertEquals(40, greedy(model).size());
+  }
+
+  @Test
+  void closingFromAnotherThreadEndsARunningGenerationAtItsNextToken() throws Exception {
+    for (int round = 0; round < 20; round++) {
+      GraniteForCausalLM own = GraniteForCausalLM.load(DemoFolder.path());
+      try (ExecutorService other = Executors.newSingleThreadExecutor();
+          Generator generator = new Generator(own)) {
+        GenerationConfig config = GREEDY.toBuilder().maxNewTokens(900).build();
+        Future<?>[] closing = new Future<?>[1];
+        assertThrows(
+            ClosedException.class,
+            () ->
+                generator.generate(
+                    PROMPT,
+                    config,
+                    (row, id) -> {
+                      if (closing[0] == null) {
+                        closing[0] = other.submit(own::close);
+                      }
+                      return true;
+                    }));
+        closing[0].get();
+        assertThrows(ClosedException.class, own::newSession);
+        own.close();
+      }
+    }
+  }
+
+  @Test
+  void badPromptsAreRefusedByName() {
+    try (Generator generator = new Generator(model)) {
+      assertMessage(generator, new int[0], "prompt");
+      assertMessage(generator, new int[] {4096}, "token id 4096 at [0, 0], legal are 0 to 4095");
+      assertMessage(generator, new int[] {1, -1}, "token id -1 at [0, 1]");
+      assertMessage(generator, new int[1025], "prompt: 1025 tokens, the model's max_position_embeddings is 1024");
+    }
+  }
+
+  private static void assertMessage(Generator generator, int[] prompt, String part) {
+    IllegalArgumentException e =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> generator.generate(prompt, GREEDY, (row, id) -> true));
+    assertTrue(e.getMessage().contains(part), e.getMessage());
+  }
+
+  @Test
+  void optionsThatWouldBeIgnoredAreRefused() {
+    try (Generator generator = new Generator(model)) {
+      GenerationConfig beams = GREEDY.toBuilder().numBeams(4).build();
+      UnsupportedOptionException e =
+          assertThrows(
+              UnsupportedOptionException.class,
+              () -> generator.generate(PROMPT, beams, (row, id) -> true));
+      assertTrue(e.getMessage().contains("num_beams"), e.getMessage());
+    }
+  }
+}

@@ -1,0 +1,187 @@
+package org.graniteffm.runtime.model;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.management.ThreadMXBean;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
+import java.util.Arrays;
+import java.util.Random;
+import java.util.concurrent.CancellationException;
+import org.graniteffm.runtime.DemoFolder;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class SessionTest {
+  // Different ways to the same numbers go through different kernels (gemv, sgemm), so they agree to f32 rounding only.
+  private static final float TOLERANCE = 2e-4f;
+  private static GraniteForCausalLM model;
+
+  @BeforeAll
+  static void load() throws IOException {
+    model = GraniteForCausalLM.load(DemoFolder.path());
+  }
+
+  @AfterAll
+  static void close() {
+    model.close();
+  }
+
+  private static int[] ids(int count) {
+    return new Random(count).ints(count, 3, 4096).toArray();
+  }
+
+  private static float[] row(float[] logits, int row) {
+    int vocabulary = model.config().vocabSize();
+    return Arrays.copyOfRange(logits, row * vocabulary, (row + 1) * vocabulary);
+  }
+
+  private static float[] forward(int... ids) {
+    try (ForwardOutput out = model.forward(ForwardInput.ofIds(ids).build())) {
+      return out.logits().toFloatArray();
+    }
+  }
+
+  private static float[] floats(MemorySegment segment, int count) {
+    return segment.asSlice(0, count * 4L).toArray(ValueLayout.JAVA_FLOAT);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 7, 40})
+  void tokensOneByOneOrInPiecesGiveWhatTheyGiveAtOnce(int piece) {
+    int[] ids = ids(40);
+    float[] want = row(forward(ids), 39);
+    try (Session session = model.newSession();
+        KvCache cache = new KvCache(model.config(), 1, 0)) {
+      MemorySegment got = null;
+      for (int first = 0; first < ids.length; first += piece) {
+        int[] next = Arrays.copyOfRange(ids, first, Math.min(first + piece, ids.length));
+        got = session.nextLogits(cache, next, next.length, null, null, 0);
+      }
+      assertEquals(40, cache.length());
+      assertArrayEquals(want, floats(got, want.length), TOLERANCE);
+    }
+  }
+
+  @Test
+  void promptsLongerThanABlockGiveWhatTheyGiveInPieces() {
+    int[] ids = ids(Session.BLOCK_ROWS + 90);
+    try (Session session = model.newSession();
+        KvCache whole = new KvCache(model.config(), 1, 0);
+        KvCache pieces = new KvCache(model.config(), 1, 0)) {
+      float[] want =
+          floats(session.nextLogits(whole, ids, ids.length, null, null, 0), 4096);
+      int[] head = Arrays.copyOf(ids, 300);
+      int[] tail = Arrays.copyOfRange(ids, 300, ids.length);
+      session.nextLogits(pieces, head, head.length, null, null, 0);
+      float[] got = floats(session.nextLogits(pieces, tail, tail.length, null, null, 0), 4096);
+      assertArrayEquals(want, got, TOLERANCE);
+    }
+  }
+
+  @Test
+  void logitsToKeepAreTheLastOnes() {
+    int[] ids = ids(12);
+    float[] all = forward(ids);
+    try (ForwardOutput out =
+        model.forward(ForwardInput.ofIds(ids).logitsToKeep(2).build())) {
+      assertTrue(out.logits().hasShape(1, 2, 4096));
+      float[] kept = out.logits().toFloatArray();
+      assertArrayEquals(row(all, 10), row(kept, 0), TOLERANCE);
+      assertArrayEquals(row(all, 11), row(kept, 1), TOLERANCE);
+    }
+  }
+
+  @Test
+  void packedSequencesDoNotSeeEachOther() {
+    int[] a = ids(5);
+    int[] b = ids(9);
+    int[] packed = new int[14];
+    int[] positions = new int[14];
+    for (int i = 0; i < 14; i++) {
+      packed[i] = i < 5 ? a[i] : b[i - 5];
+      positions[i] = i < 5 ? i : i - 5;
+    }
+    try (ForwardOutput out =
+        model.forward(
+            ForwardInput.ofIds(packed).positionIds(new int[][] {positions}).build())) {
+      float[] got = out.logits().toFloatArray();
+      assertArrayEquals(row(forward(a), 4), row(got, 4), TOLERANCE);
+      assertArrayEquals(row(forward(b), 8), row(got, 13), TOLERANCE);
+    }
+  }
+
+  @Test
+  void failedCallLeavesTheGivenCacheAsItWas() {
+    try (Session session = model.newSession();
+        KvCache cache = new KvCache(model.config(), 1, 0)) {
+      session.nextLogits(cache, ids(6), 6, null, null, 0);
+      session.setCancellation(() -> true);
+      ForwardInput input = ForwardInput.ofIds(ids(3)).pastKeyValues(cache).build();
+      assertThrows(CancellationException.class, () -> session.forward(input));
+      assertEquals(6, cache.length());
+      session.setCancellation(() -> false);
+      try (ForwardOutput out = session.forward(input)) {
+        assertEquals(9, out.pastKeyValues().length());
+      }
+    }
+  }
+
+  @Test
+  void inputsThatDoNotFitAreRefusedByName() {
+    int[] ids = ids(4);
+    refused("input_ids: row 1 has 2 columns", ForwardInput.ofIds(ids, new int[2]));
+    refused("token id 5000 at [0, 0]", ForwardInput.ofIds(new int[] {5000}));
+    refused("at least one", ForwardInput.ofIds());
+    refused("attention_mask", ForwardInput.ofIds(ids).attentionMask(new int[1][3]));
+    refused("position_ids", ForwardInput.ofIds(ids).positionIds(new int[][] {{0, 1, -2, 3}}));
+    refused("labels: 4096", ForwardInput.ofIds(ids).labels(new int[][] {{1, 2, 3, 4096}}));
+    refused("logits_to_keep", ForwardInput.ofIds(ids).logitsToKeep(-1));
+    try (KvCache two = new KvCache(model.config(), 2, 0)) {
+      refused("pastKeyValues", ForwardInput.ofIds(ids).pastKeyValues(two));
+    }
+  }
+
+  private static void refused(String part, ForwardInput.Builder input) {
+    IllegalArgumentException e =
+        assertThrows(IllegalArgumentException.class, () -> model.forward(input.build()));
+    assertTrue(e.getMessage().contains(part), e.getMessage());
+  }
+
+  @Test
+  void usedAfterCloseIsRefused() {
+    Session session = model.newSession();
+    session.close();
+    session.close();
+    assertThrows(
+        ClosedException.class, () -> session.forward(ForwardInput.ofIds(ids(2)).build()));
+  }
+
+  /** What the caller's thread allocates per token once the compilers are done; the pool's threads run the same code. */
+  @Test
+  void decodingAllocatesNothingPerToken() {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    int[] one = {77};
+    try (Session session = model.newSession();
+        KvCache cache = new KvCache(model.config(), 1, 1000)) {
+      long least = Long.MAX_VALUE;
+      for (int round = 0; round < 60 && least > 0; round++) {
+        cache.truncate(0);
+        long before = threads.getCurrentThreadAllocatedBytes();
+        for (int i = 0; i < 100; i++) {
+          session.nextLogits(cache, one, 1, null, null, 0);
+        }
+        least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
+      }
+      assertEquals(0, least, "bytes in 100 tokens, least of 60 rounds");
+    }
+  }
+}
