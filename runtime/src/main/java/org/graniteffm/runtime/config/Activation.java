@@ -8,23 +8,17 @@ import java.util.stream.Collectors;
 /** Activation of the feed-forward gate, field {@code hidden_act}. */
 public enum Activation {
   /** z / (1 + e^-z), the one every published Granite uses. */
-  SILU("silu", "swish"),
+  SILU,
   /** z · Φ(z), with the exact normal distribution function. */
-  GELU("gelu"),
+  GELU,
   /** z/2 · (1 + tanh(√(2/π) · (z + 0.044715 z³))). */
-  GELU_TANH("gelu_pytorch_tanh", "gelu_new", "gelu_fast"),
+  GELU_TANH,
   /** z / (1 + e^(-1.702 z)). */
-  QUICK_GELU("quick_gelu"),
+  QUICK_GELU,
   /** max(z, 0). */
-  RELU("relu"),
+  RELU,
   /** max(z, 0)². */
-  RELU2("relu2");
-
-  private final List<String> names;
-
-  Activation(String... names) {
-    this.names = List.of(names);
-  }
+  RELU2;
 
   /**
    * Returns the names this activation has in {@code config.json}.
@@ -32,7 +26,14 @@ public enum Activation {
    * @return Hugging Face names, the usual one first
    */
   public List<String> names() {
-    return names;
+    return switch (this) {
+      case SILU -> List.of("silu", "swish");
+      case GELU -> List.of("gelu");
+      case GELU_TANH -> List.of("gelu_pytorch_tanh", "gelu_new", "gelu_fast");
+      case QUICK_GELU -> List.of("quick_gelu");
+      case RELU -> List.of("relu");
+      case RELU2 -> List.of("relu2");
+    };
   }
 
   /**
@@ -42,10 +43,12 @@ public enum Activation {
    * @return the activation, or nothing if the name is not supported
    */
   public static Optional<Activation> of(String name) {
-    return Arrays.stream(values()).filter(a -> a.names.contains(name)).findFirst();
+    return Arrays.stream(values()).filter(a -> a.names().contains(name)).findFirst();
   }
 
   static String supported() {
-    return Arrays.stream(values()).flatMap(a -> a.names.stream()).collect(Collectors.joining(", "));
+    return Arrays.stream(values())
+        .flatMap(a -> a.names().stream())
+        .collect(Collectors.joining(", "));
   }
 }

@@ -230,7 +230,7 @@ public final class GenerationConfig {
   }
 
   private static boolean notImplemented(String name, JsonNode value) {
-    if (value.isNull() || value.isBoolean() && !value.booleanValue()) {
+    if (value.isNull() || (value.isBoolean() && !value.booleanValue())) {
       return false;
     }
     if (name.equals("cache_implementation")) {

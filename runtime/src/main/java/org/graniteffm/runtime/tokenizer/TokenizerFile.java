@@ -394,13 +394,9 @@ record TokenizerFile(
 
     /** Checks, and counts the parts that turn text into the byte-level alphabet. */
     private int preTokenizer(JsonNode node) throws ModelFormatException {
-      switch (type(node)) {
-        case "ByteLevel" -> {
-          return 1;
-        }
-        case "Digits" -> {
-          return 0;
-        }
+      return switch (type(node)) {
+        case "ByteLevel" -> 1;
+        case "Digits" -> 0;
         case "Split" -> {
           JsonNode regex = node.path("pattern").path("Regex");
           if (!regex.isTextual() || !SPLITS.contains(regex.textValue())) {
@@ -409,7 +405,7 @@ record TokenizerFile(
                 Names.quote(regex.isTextual() ? regex.textValue() : "no Regex"),
                 "the expressions of Granite checkpoints and GPT-2");
           }
-          return 0;
+          yield 0;
         }
         case "Sequence" -> {
           int byteLevel = 0;
@@ -419,12 +415,12 @@ record TokenizerFile(
             }
             byteLevel += preTokenizer(part);
           }
-          return byteLevel;
+          yield byteLevel;
         }
         default ->
             throw unsupported(
                 "pre_tokenizer", Names.quote(type(node)), "ByteLevel, Digits, Split, Sequence");
-      }
+      };
     }
 
     private void postProcessor(JsonNode node) throws ModelFormatException {

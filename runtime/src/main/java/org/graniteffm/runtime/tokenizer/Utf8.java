@@ -22,7 +22,7 @@ final class Utf8 {
       if (b >= least && b <= most) {
         least = 0x80;
         most = 0xBF;
-        codePoint = codePoint << 6 | b & 0x3F;
+        codePoint = (codePoint << 6) | (b & 0x3F);
         if (--needed == 0) {
           out.appendCodePoint(codePoint);
         }
@@ -65,17 +65,14 @@ final class Utf8 {
 
   /** Returns the index of the first surrogate that has no partner, or -1. */
   static int unpairedSurrogate(String text) {
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      if (!Character.isSurrogate(c)) {
-        continue;
-      }
-      if (Character.isLowSurrogate(c)
-          || i + 1 == text.length()
-          || !Character.isLowSurrogate(text.charAt(i + 1))) {
+    int i = 0;
+    while (i < text.length()) {
+      // a code point in the surrogates' range is one without a partner
+      int c = text.codePointAt(i);
+      if (c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE) {
         return i;
       }
-      i++;
+      i += Character.charCount(c);
     }
     return -1;
   }

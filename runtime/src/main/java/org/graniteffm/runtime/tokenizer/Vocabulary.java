@@ -19,7 +19,7 @@ final class Vocabulary {
     Arrays.fill(BYTE, (short) -1);
     char next = 0x100;
     for (int b = 0; b < 256; b++) {
-      boolean printable = b >= '!' && b <= '~' || b >= 0xA1 && b <= 0xAC || b >= 0xAE;
+      boolean printable = (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
       CHARACTER[b] = printable ? (char) b : next++;
       BYTE[CHARACTER[b]] = (short) b;
     }
@@ -85,7 +85,7 @@ final class Vocabulary {
       throw new IllegalArgumentException("token id: " + id + " is negative");
     }
     int at = Arrays.binarySearch(ids, id);
-    if (at < 0 || skipSpecialTokens && special[at]) {
+    if (at < 0 || (skipSpecialTokens && special[at])) {
       return;
     }
     for (byte b : bytes[at]) {
