@@ -65,9 +65,9 @@ public final class Blas {
     blasInt("m", m, 0);
     blasInt("n", n, 0);
     blasInt("k", k, 0);
-    blasInt("lda", lda, 1);
-    blasInt("ldb", ldb, 1);
-    blasInt("ldc", ldc, 1);
+    blasInt("lda", lda, Math.max(k, 1));
+    blasInt("ldb", ldb, Math.max(k, 1));
+    blasInt("ldc", ldc, Math.max(n, 1));
     long aAt = Checks.words("a", a, aOffset, m, k, lda);
     long bAt = Checks.words("b", b, bOffset, n, k, ldb);
     long cAt = Checks.writableWords("c", c, cOffset, m, n, ldc);
@@ -93,7 +93,7 @@ public final class Blas {
         (int) ldc);
   }
 
-  private static void blasInt(String name, long value, int least) {
+  private static void blasInt(String name, long value, long least) {
     if (value < least || value > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
           "%s: %d is not in [%d, %d]".formatted(name, value, least, Integer.MAX_VALUE));

@@ -2,6 +2,7 @@ package org.graniteffm.bindings;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
@@ -10,6 +11,7 @@ import java.net.URL;
 import java.net.URLConnection;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -409,8 +411,13 @@ public final class NativeLibraries {
       Path file = directory.resolve(name);
       URLConnection connection = resource.openConnection();
       connection.setUseCaches(false); // or the jar stays open
-      try (InputStream in = connection.getInputStream()) {
-        Files.copy(in, file);
+      // Blocks larger than those of Files.copy, which take half as long again for OpenBLAS.
+      byte[] block = new byte[1 << 18];
+      try (InputStream in = connection.getInputStream();
+          OutputStream out = Files.newOutputStream(file, StandardOpenOption.CREATE_NEW)) {
+        for (int length = in.read(block); length >= 0; length = in.read(block)) {
+          out.write(block, 0, length);
+        }
       }
       return file;
     }
@@ -419,10 +426,10 @@ public final class NativeLibraries {
     public void close() throws IOException {
       try (Stream<Path> files = Files.list(directory)) {
         for (Path file : files.toList()) {
-          Files.delete(file);
+          Files.deleteIfExists(file);
         }
       }
-      Files.delete(directory);
+      Files.deleteIfExists(directory);
     }
   }
 }
