@@ -205,12 +205,11 @@ final class GenerationOptions {
   private List<String> notSupported() {
     List<String> refused = new ArrayList<>();
     CommandLine.ParseResult given = command.commandLine().getParseResult();
-    NOT_SUPPORTED.forEach(
-        (name, off) -> {
-          if (given.hasMatchedOption(name) && !isOff(given.matchedOptionValue(name, ""), off)) {
-            refused.add(name);
-          }
-        });
+    NOT_SUPPORTED.forEach((name, off) -> {
+      if (given.hasMatchedOption(name) && !isOff(given.matchedOptionValue(name, ""), off)) {
+        refused.add(name);
+      }
+    });
     return refused;
   }
 

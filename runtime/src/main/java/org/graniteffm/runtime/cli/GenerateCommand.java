@@ -1,0 +1,149 @@
+package org.graniteffm.runtime.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.graniteffm.runtime.ModelFormatException;
+import org.graniteffm.runtime.UnsupportedModelException;
+import org.graniteffm.runtime.generate.Generation;
+import org.graniteffm.runtime.generate.GenerationConfig;
+import org.graniteffm.runtime.generate.Generator;
+import org.graniteffm.runtime.model.GraniteForCausalLM;
+import org.graniteffm.runtime.tokenizer.Tokenizer;
+import org.graniteffm.runtime.tokenizer.Tokenizers;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code granite generate}: continues prompts, for scripts. */
+@Command(
+    name = "generate",
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.Version.class,
+    sortOptions = false,
+    description = {
+      "Continues prompts.",
+      "",
+      "Prints the new text alone, or the new ids where the checkpoint has no tokenizer.json; with"
+          + " --json one object a line: {\"ids\": the new tokens, an end token included, \"text\":"
+          + " what they mean, special tokens left out (null without a tokenizer.json),"
+          + " \"finish_reason\": \"eos\", \"length\" or \"stop\"}. Options have their Hugging Face"
+          + " names; what is not given is as in generation_config.json.",
+      ""
+    })
+final class GenerateCommand implements Callable<Integer> {
+  @Parameters(paramLabel = "MODEL", description = ModelSource.HELP)
+  private String modelName;
+
+  @ArgGroup(multiplicity = "1")
+  private Source source;
+
+  /** Where prompts come from: one of these. */
+  static final class Source {
+    @Option(names = "--prompt", paramLabel = "TEXT", description = "The prompt.")
+    String text;
+
+    @Option(
+        names = "--ids",
+        paramLabel = "ID,ID…",
+        split = ",",
+        description = "The prompt as token ids.")
+    List<Integer> ids;
+
+    @Option(
+        names = "--inputs",
+        paramLabel = "FILE.jsonl",
+        description = "Prompts, a line each: {\"prompt\": \"…\"} or {\"ids\": […]}.")
+    Path file;
+  }
+
+  @Option(names = "--json", description = "Print one JSON object a line.")
+  private boolean json;
+
+  @Mixin private GenerationOptions options;
+
+  @Mixin private ComputeOptions compute;
+
+  @Spec private CommandSpec spec;
+
+  @Override
+  public Integer call() throws IOException {
+    List<Inputs.Prompt> prompts = prompts();
+    Path folder = ModelSource.locate(modelName);
+    compute.apply();
+    try (GraniteForCausalLM model = GraniteForCausalLM.load(folder, compute.workers());
+        Tokenizer tokenizer = tokenizer(folder);
+        Generator generator = new Generator(model)) {
+      GenerationConfig config = options.over(GenerationConfig.load(folder, model.config()), folder);
+      PrintWriter out = spec.commandLine().getOut();
+      for (Inputs.Prompt prompt : prompts) {
+        String answer = answer(prompt, tokenizer, generator, config);
+        out.println(answer);
+        if (out.checkError()) {
+          break;
+        }
+      }
+    }
+    return Main.DONE;
+  }
+
+  private List<Inputs.Prompt> prompts() throws IOException {
+    if (source.file != null) {
+      return Inputs.read(source.file);
+    }
+    int[] ids =
+        source.ids == null ? null : source.ids.stream().mapToInt(Integer::intValue).toArray();
+    return List.of(new Inputs.Prompt("", source.text, ids));
+  }
+
+  /** Null if the checkpoint has none: token ids do without. */
+  private static Tokenizer tokenizer(Path folder) throws IOException {
+    return Files.exists(folder.resolve("tokenizer.json")) ? Tokenizers.open(folder) : null;
+  }
+
+  private String answer(
+      Inputs.Prompt prompt, Tokenizer tokenizer, Generator generator, GenerationConfig config)
+      throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    Generation.Sequence sequence;
+    try {
+      int[] ids = prompt.ids() != null ? prompt.ids() : encode(prompt.text(), tokenizer);
+      Generation generation =
+          generator.generate(Prompts.orStart(ids, config), config, (row, id) -> !out.checkError());
+      sequence = generation.sequences().getFirst();
+    } catch (IllegalArgumentException e) {
+      if (prompt.source().isEmpty()) {
+        throw e;
+      }
+      throw new ModelFormatException(prompt.source() + ": " + e.getMessage(), e);
+    }
+    int[] ids = sequence.ids().stream().mapToInt(Integer::intValue).toArray();
+    String text = tokenizer == null ? null : tokenizer.decode(ids, true);
+    if (json) {
+      Map<String, Object> object = new LinkedHashMap<>();
+      object.put("ids", sequence.ids());
+      object.put("text", text);
+      object.put("finish_reason", sequence.finishReason().name().toLowerCase(Locale.ROOT));
+      return Json.line(object);
+    }
+    return text != null ? text : sequence.ids().toString().replaceAll("[\\[\\] ]", "");
+  }
+
+  private int[] encode(String text, Tokenizer tokenizer) throws UnsupportedModelException {
+    if (tokenizer == null) {
+      throw new UnsupportedModelException(
+          modelName + ": has no tokenizer.json, so prompts must be token ids");
+    }
+    return tokenizer.encode(text);
+  }
+}
