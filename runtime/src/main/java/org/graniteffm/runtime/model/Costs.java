@@ -207,4 +207,16 @@ public final class Costs {
     double perKey = 4.0 * config.numHiddenLayers() * config.numAttentionHeads() * config.headDim();
     return batch * (tokens * perToken + seen * perKey + 2.0 * headParameters);
   }
+
+  /**
+   * Memory for activations of a pass.
+   *
+   * @param config of the model
+   * @param tokens that come in together, of all sequences; longer prompts are cut into blocks
+   * @return bytes for activations of one block and for the last token's scores
+   */
+  public static long scratchBytes(GraniteConfig config, long tokens) {
+    int rows = Math.clamp(tokens, 1, Session.BLOCK_ROWS);
+    return Scratch.byteSize(config, rows) + (long) config.vocabSize() * Float.BYTES;
+  }
 }
