@@ -9,6 +9,8 @@ module org.graniteffm.runtime {
   requires transitive com.fasterxml.jackson.databind;
   requires transitive org.graniteffm.bindings;
   requires info.picocli;
+  requires java.management;
+  requires jdk.management;
   requires ai.djl.api;
   requires ai.djl.tokenizers;
 
