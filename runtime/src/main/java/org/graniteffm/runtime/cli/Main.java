@@ -55,6 +55,12 @@ public final class Main implements Callable<Integer> {
 
   static {
     COMMANDS.put("run", RunCommand.class);
+    COMMANDS.put("generate", GenerateCommand.class);
+    COMMANDS.put("forward", ForwardCommand.class);
+    COMMANDS.put("verify", VerifyCommand.class);
+    COMMANDS.put("bench", BenchCommand.class);
+    COMMANDS.put("inspect", InspectCommand.class);
+    COMMANDS.put("doctor", DoctorCommand.class);
   }
 
   @Option(
