@@ -145,6 +145,34 @@ static void splits_change_no_bit(const gk_table *kernels) {
   }
 }
 
+/* Rows so long, and so many, that the sums of several rows wait between two blocks of k; bit by bit
+ * against one row at a time, and against the reference. */
+static void long_and_many_rows_change_no_bit(const gk_table *kernels) {
+  static const int64_t shapes[][3] = {{8, 150, 2100}, {3, 7, 5500}, {4, 265, 4200}, {1, 7, 16500}};
+  for (size_t d = 0; d < 3; d++) {
+    const gemv_kernel gemv = kernel_for(kernels, dtypes[d]);
+    for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+      const int64_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
+      const size_t element = check_element_size(dtypes[d]);
+      if (n < 10) check_product(kernels, dtypes[d], 0, m, n, k, 1, 0);
+      check_case("dtype=%d m=%lld n=%lld k=%lld", dtypes[d], (long long)m, (long long)n,
+                 (long long)k);
+      unsigned char *w = check_weights(2, n, k, k, element);
+      check_fill_weights(w, dtypes[d], n, k, k);
+      float *x = check_f32(2, m, k, k), *y = check_f32(2, m, n, n), *one = check_f32(2, 1, 1, 1);
+      check_fill(x, m, k, k, -1, 1);
+      gemv(w, k, n, k, x, k, m, 1, 0, y, n);
+      for (int64_t i = 0; i < m; i++) {
+        for (int64_t j = 0; j < n; j += 1 + j % 3) {
+          gemv(w + (size_t)(j * k) * element, k, 1, k, x + i * k, k, 1, 1, 0, one, 1);
+          CHECK_SAME(y[i * n + j], *one, "y[%lld,%lld]", (long long)i, (long long)j);
+        }
+      }
+      check_release();
+    }
+  }
+}
+
 /* An unusual number in row j of w or row i of x stays in column j or row i of y, and becomes what
  * IEEE 754 says. */
 static void special_values_stay_in_their_row(const gk_table *kernels) {
@@ -197,5 +225,6 @@ static void every_16_bit_weight_is_widened_exactly(const gk_table *kernels) {
 
 CHECK_MAIN(CHECK_TEST(every_tail_matches_reference), CHECK_TEST(long_rows_match_reference),
            CHECK_TEST(alpha_and_beta_scale_and_accumulate), CHECK_TEST(size_zero_does_nothing),
-           CHECK_TEST(splits_change_no_bit), CHECK_TEST(special_values_stay_in_their_row),
+           CHECK_TEST(splits_change_no_bit), CHECK_TEST(long_and_many_rows_change_no_bit),
+           CHECK_TEST(special_values_stay_in_their_row),
            CHECK_TEST(every_16_bit_weight_is_widened_exactly))

@@ -28,6 +28,12 @@ static inline gk_vec gk_vec_where(gk_vec x, gk_vec equal, gk_vec a, gk_vec b) {
 static inline gk_vec gk_vec_load(const float *p) { return _mm256_loadu_ps(p); }
 static inline void gk_vec_store(float *p, gk_vec a) { _mm256_storeu_ps(p, a); }
 
+/* The same value, in a register: keeps the compiler from folding a load into each of its uses. */
+static inline gk_vec gk_vec_keep(gk_vec a) {
+  __asm__("" : "+x"(a));
+  return a;
+}
+
 /* All ones in the first `count` lanes, 0 < count <= 8. */
 static inline __m256i gk_first_lanes(int64_t count) {
   static const int32_t ones_then_zeros[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
@@ -82,6 +88,14 @@ GK_TEMPLATE gk_vec gk_vec_load_first_weights(const void *weights, int64_t count,
   uint16_t padded[8] = {0};
   memcpy(padded, weights, (size_t)count * sizeof padded[0]);
   return gk_widen_8x16(_mm_loadu_si128((const __m128i *)padded), dtype);
+}
+
+/* Half of sixteen bfloat16, widened: the lanes 0-3 and 8-11 (half 0), or 4-7 and 12-15 (half 1).
+ * One instruction, where widening in sequence needs two. */
+GK_TEMPLATE gk_vec gk_vec_load_bf16_half(const void *weights, int half) {
+  const __m256i bits = _mm256_loadu_si256(weights), zero = _mm256_setzero_si256();
+  return _mm256_castsi256_ps(half ? _mm256_unpackhi_epi16(zero, bits)
+                                  : _mm256_unpacklo_epi16(zero, bits));
 }
 
 #endif
