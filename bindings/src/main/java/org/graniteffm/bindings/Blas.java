@@ -3,7 +3,6 @@ package org.graniteffm.bindings;
 import static org.graniteffm.bindings.generated.openblas_h.CblasNoTrans;
 import static org.graniteffm.bindings.generated.openblas_h.CblasRowMajor;
 import static org.graniteffm.bindings.generated.openblas_h.CblasTrans;
-import static org.graniteffm.bindings.generated.openblas_h.cblas_sgemm;
 
 import java.lang.foreign.MemorySegment;
 
@@ -76,21 +75,25 @@ public final class Blas {
     if (m == 0 || n == 0) {
       return;
     }
-    cblas_sgemm(
-        CblasRowMajor(),
-        CblasNoTrans(),
-        CblasTrans(),
-        (int) m,
-        (int) n,
-        (int) k,
-        alpha,
-        a.asSlice(aOffset),
-        (int) lda,
-        b.asSlice(bOffset),
-        (int) ldb,
-        beta,
-        c.asSlice(cOffset),
-        (int) ldc);
+    try {
+      Handles.Openblas.SGEMM.invokeExact(
+          CblasRowMajor(),
+          CblasNoTrans(),
+          CblasTrans(),
+          (int) m,
+          (int) n,
+          (int) k,
+          alpha,
+          a.asSlice(aOffset),
+          (int) lda,
+          b.asSlice(bOffset),
+          (int) ldb,
+          beta,
+          c.asSlice(cOffset),
+          (int) ldc);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
   }
 
   private static void blasInt(String name, long value, long least) {

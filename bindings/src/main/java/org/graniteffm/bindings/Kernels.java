@@ -1,21 +1,6 @@
 package org.graniteffm.bindings;
 
-import static org.graniteffm.bindings.generated.granite_kernels_h.gk_act_mul_f32;
-import static org.graniteffm.bindings.generated.granite_kernels_h.gk_add_rms_norm_f32;
-import static org.graniteffm.bindings.generated.granite_kernels_h.gk_add_scaled_f32;
-import static org.graniteffm.bindings.generated.granite_kernels_h.gk_attention_f32;
-import static org.graniteffm.bindings.generated.granite_kernels_h.gk_attention_probs_f32;
-import static org.graniteffm.bindings.generated.granite_kernels_h.gk_embed;
-import static org.graniteffm.bindings.generated.granite_kernels_h.gk_gemv_bf16;
-import static org.graniteffm.bindings.generated.granite_kernels_h.gk_gemv_f16;
-import static org.graniteffm.bindings.generated.granite_kernels_h.gk_gemv_f32;
 import static org.graniteffm.bindings.generated.granite_kernels_h.gk_probe_fma_f32;
-import static org.graniteffm.bindings.generated.granite_kernels_h.gk_probe_read;
-import static org.graniteffm.bindings.generated.granite_kernels_h.gk_rms_norm_f32;
-import static org.graniteffm.bindings.generated.granite_kernels_h.gk_rope_f32;
-import static org.graniteffm.bindings.generated.granite_kernels_h.gk_silu_mul_f32;
-import static org.graniteffm.bindings.generated.granite_kernels_h.gk_top_k_softmax_f32;
-import static org.graniteffm.bindings.generated.granite_kernels_h.gk_widen_f32;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -104,15 +89,19 @@ public final class Kernels {
     Checks.sameOrDisjoint("out", outAt, outStride * 4, "x", xAt, xStride * 4, rows, cols * 4);
     Checks.disjoint(
         "out", outAt, rows, cols * 4, outStride * 4, "weight", weightAt, 1, cols * 4, cols * 4);
-    gk_rms_norm_f32(
-        x.asSlice(xOffset),
-        xStride,
-        weight.asSlice(weightOffset),
-        eps,
-        rows,
-        cols,
-        out.asSlice(outOffset),
-        outStride);
+    try {
+      Handles.RMS_NORM_F32.invokeExact(
+          x.asSlice(xOffset),
+          xStride,
+          weight.asSlice(weightOffset),
+          eps,
+          rows,
+          cols,
+          out.asSlice(outOffset),
+          outStride);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
   }
 
   /**
@@ -183,18 +172,22 @@ public final class Kernels {
     Checks.disjoint("out", outAt, rows, width, outStride * 4, "weight", weightAt, 1, width, width);
     Checks.sameOrDisjoint(
         "out", outAt, outStride * 4, "residual", residualAt, residualStride * 4, rows, width);
-    gk_add_rms_norm_f32(
-        x.asSlice(xOffset),
-        xStride,
-        residual.asSlice(residualOffset),
-        residualStride,
-        scale,
-        weight.asSlice(weightOffset),
-        eps,
-        rows,
-        cols,
-        out.asSlice(outOffset),
-        outStride);
+    try {
+      Handles.ADD_RMS_NORM_F32.invokeExact(
+          x.asSlice(xOffset),
+          xStride,
+          residual.asSlice(residualOffset),
+          residualStride,
+          scale,
+          weight.asSlice(weightOffset),
+          eps,
+          rows,
+          cols,
+          out.asSlice(outOffset),
+          outStride);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
   }
 
   /**
@@ -232,7 +225,12 @@ public final class Kernels {
     long xAt = Checks.writableWords("x", x, xOffset, rows, cols, xStride);
     long yAt = Checks.repeatableWords("y", y, yOffset, rows, cols, yStride);
     Checks.disjoint("x", xAt, rows, cols * 4, xStride * 4, "y", yAt, rows, cols * 4, yStride * 4);
-    gk_add_scaled_f32(x.asSlice(xOffset), xStride, y.asSlice(yOffset), yStride, scale, rows, cols);
+    try {
+      Handles.ADD_SCALED_F32.invokeExact(
+          x.asSlice(xOffset), xStride, y.asSlice(yOffset), yStride, scale, rows, cols);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
   }
 
   /**
@@ -347,20 +345,26 @@ public final class Kernels {
         rows,
         half * 4,
         half * 4);
-    int status =
-        gk_rope_f32(
-            q.asSlice(qOffset),
-            qStride,
-            qHeads,
-            k.asSlice(kOffset),
-            kStride,
-            kHeads,
-            headDim,
-            cos.asSlice(cosOffset),
-            sin.asSlice(sinOffset),
-            rows,
-            kOut.asSlice(kOutOffset),
-            kOutHeadStride);
+    int status;
+    try {
+      status =
+          (int)
+              Handles.ROPE_F32.invokeExact(
+                  q.asSlice(qOffset),
+                  qStride,
+                  qHeads,
+                  k.asSlice(kOffset),
+                  kStride,
+                  kHeads,
+                  headDim,
+                  cos.asSlice(cosOffset),
+                  sin.asSlice(sinOffset),
+                  rows,
+                  kOut.asSlice(kOutOffset),
+                  kOutHeadStride);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
     if (status != OK) {
       throw refused("rope", status, "headDim " + headDim);
     }
@@ -419,45 +423,49 @@ public final class Kernels {
     long yAt = Checks.writableWords("y", y, yOffset, m, n, yStride);
     Checks.disjoint("y", yAt, m, n * 4, yStride * 4, "w", wAt, n, k << shift, wStride << shift);
     Checks.disjoint("y", yAt, m, n * 4, yStride * 4, "x", xAt, m, k * 4, xStride * 4);
-    if (dtype == BF16) {
-      gk_gemv_bf16(
-          w.asSlice(wOffset),
-          wStride,
-          n,
-          k,
-          x.asSlice(xOffset),
-          xStride,
-          m,
-          alpha,
-          beta,
-          y.asSlice(yOffset),
-          yStride);
-    } else if (dtype == F16) {
-      gk_gemv_f16(
-          w.asSlice(wOffset),
-          wStride,
-          n,
-          k,
-          x.asSlice(xOffset),
-          xStride,
-          m,
-          alpha,
-          beta,
-          y.asSlice(yOffset),
-          yStride);
-    } else {
-      gk_gemv_f32(
-          w.asSlice(wOffset),
-          wStride,
-          n,
-          k,
-          x.asSlice(xOffset),
-          xStride,
-          m,
-          alpha,
-          beta,
-          y.asSlice(yOffset),
-          yStride);
+    try {
+      if (dtype == BF16) {
+        Handles.GEMV_BF16.invokeExact(
+            w.asSlice(wOffset),
+            wStride,
+            n,
+            k,
+            x.asSlice(xOffset),
+            xStride,
+            m,
+            alpha,
+            beta,
+            y.asSlice(yOffset),
+            yStride);
+      } else if (dtype == F16) {
+        Handles.GEMV_F16.invokeExact(
+            w.asSlice(wOffset),
+            wStride,
+            n,
+            k,
+            x.asSlice(xOffset),
+            xStride,
+            m,
+            alpha,
+            beta,
+            y.asSlice(yOffset),
+            yStride);
+      } else {
+        Handles.GEMV_F32.invokeExact(
+            w.asSlice(wOffset),
+            wStride,
+            n,
+            k,
+            x.asSlice(xOffset),
+            xStride,
+            m,
+            alpha,
+            beta,
+            y.asSlice(yOffset),
+            yStride);
+      }
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
     }
   }
 
@@ -505,15 +513,19 @@ public final class Kernels {
     Checks.sameOrDisjoint(
         "out", outAt, outStride * 4, "gate", gateAt, gateStride * 4, rows, cols * 4);
     Checks.sameOrDisjoint("out", outAt, outStride * 4, "up", upAt, upStride * 4, rows, cols * 4);
-    gk_silu_mul_f32(
-        gate.asSlice(gateOffset),
-        gateStride,
-        up.asSlice(upOffset),
-        upStride,
-        rows,
-        cols,
-        out.asSlice(outOffset),
-        outStride);
+    try {
+      Handles.SILU_MUL_F32.invokeExact(
+          gate.asSlice(gateOffset),
+          gateStride,
+          up.asSlice(upOffset),
+          upStride,
+          rows,
+          cols,
+          out.asSlice(outOffset),
+          outStride);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
   }
 
   /**
@@ -563,17 +575,23 @@ public final class Kernels {
     Checks.sameOrDisjoint(
         "out", outAt, outStride * 4, "gate", gateAt, gateStride * 4, rows, cols * 4);
     Checks.sameOrDisjoint("out", outAt, outStride * 4, "up", upAt, upStride * 4, rows, cols * 4);
-    int status =
-        gk_act_mul_f32(
-            activation,
-            gate.asSlice(gateOffset),
-            gateStride,
-            up.asSlice(upOffset),
-            upStride,
-            rows,
-            cols,
-            out.asSlice(outOffset),
-            outStride);
+    int status;
+    try {
+      status =
+          (int)
+              Handles.ACT_MUL_F32.invokeExact(
+                  activation,
+                  gate.asSlice(gateOffset),
+                  gateStride,
+                  up.asSlice(upOffset),
+                  upStride,
+                  rows,
+                  cols,
+                  out.asSlice(outOffset),
+                  outStride);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
     if (status != OK) {
       throw refused("actMul", status, "activation " + activation);
     }
@@ -637,15 +655,21 @@ public final class Kernels {
         experts * 4,
         logitsStride * 4);
     Checks.disjoint("weights", weightsAt, rows, k * 4, k * 4, "ids", idsAt, rows, k * 4, k * 4);
-    int status =
-        gk_top_k_softmax_f32(
-            logits.asSlice(logitsOffset),
-            logitsStride,
-            rows,
-            experts,
-            k,
-            ids.asSlice(idsOffset),
-            weights.asSlice(weightsOffset));
+    int status;
+    try {
+      status =
+          (int)
+              Handles.TOP_K_SOFTMAX_F32.invokeExact(
+                  logits.asSlice(logitsOffset),
+                  logitsStride,
+                  rows,
+                  experts,
+                  k,
+                  ids.asSlice(idsOffset),
+                  weights.asSlice(weightsOffset));
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
     if (status != OK) {
       throw refused("topKSoftmax", status, "k " + k + " of " + experts);
     }
@@ -723,20 +747,25 @@ public final class Kernels {
       Checks.disjoint(
           "out", outAt, rows, cols * 4, outStride * 4, "keyMask", maskAt, 1, keys, keys);
     }
-    gk_attention_f32(
-        q.asSlice(qOffset),
-        qStride,
-        heads,
-        rows,
-        k.asSlice(kOffset),
-        v.asSlice(vOffset),
-        kvStride,
-        past,
-        keyMask == null ? MemorySegment.NULL : keyMask.asSlice(keyMaskOffset),
-        headDim,
-        scale,
-        out.asSlice(outOffset),
-        outStride);
+    MemorySegment mask = keyMask == null ? MemorySegment.NULL : keyMask.asSlice(keyMaskOffset);
+    try {
+      Handles.ATTENTION_F32.invokeExact(
+          q.asSlice(qOffset),
+          qStride,
+          heads,
+          rows,
+          k.asSlice(kOffset),
+          v.asSlice(vOffset),
+          kvStride,
+          past,
+          mask,
+          headDim,
+          scale,
+          out.asSlice(outOffset),
+          outStride);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
   }
 
   /**
@@ -805,19 +834,24 @@ public final class Kernels {
       Checks.disjoint(
           "p", pAt, heads, pCols * 4, pHeadStride * 4, "keyMask", maskAt, 1, keys, keys);
     }
-    gk_attention_probs_f32(
-        q.asSlice(qOffset),
-        qStride,
-        heads,
-        rows,
-        k.asSlice(kOffset),
-        kvStride,
-        past,
-        keyMask == null ? MemorySegment.NULL : keyMask.asSlice(keyMaskOffset),
-        headDim,
-        scale,
-        p.asSlice(pOffset),
-        pHeadStride);
+    MemorySegment mask = keyMask == null ? MemorySegment.NULL : keyMask.asSlice(keyMaskOffset);
+    try {
+      Handles.ATTENTION_PROBS_F32.invokeExact(
+          q.asSlice(qOffset),
+          qStride,
+          heads,
+          rows,
+          k.asSlice(kOffset),
+          kvStride,
+          past,
+          mask,
+          headDim,
+          scale,
+          p.asSlice(pOffset),
+          pHeadStride);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
   }
 
   /**
@@ -880,18 +914,24 @@ public final class Kernels {
         tableStride << shift);
     Checks.disjoint(
         "out", outAt, rows, cols * 4, outStride * 4, "ids", idsAt, 1, rows * 4, rows * 4);
-    int status =
-        gk_embed(
-            table.asSlice(tableOffset),
-            dtype,
-            tableStride,
-            vocab,
-            ids.asSlice(idsOffset),
-            rows,
-            cols,
-            multiplier,
-            out.asSlice(outOffset),
-            outStride);
+    int status;
+    try {
+      status =
+          (int)
+              Handles.EMBED.invokeExact(
+                  table.asSlice(tableOffset),
+                  dtype,
+                  tableStride,
+                  vocab,
+                  ids.asSlice(idsOffset),
+                  rows,
+                  cols,
+                  multiplier,
+                  out.asSlice(outOffset),
+                  outStride);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
     if (status != OK) {
       throw status == INDEX
           ? badId(ids, idsOffset, rows, vocab)
@@ -946,15 +986,21 @@ public final class Kernels {
         rows,
         cols << shift,
         srcStride << shift);
-    int status =
-        gk_widen_f32(
-            src.asSlice(srcOffset),
-            dtype,
-            srcStride,
-            rows,
-            cols,
-            dst.asSlice(dstOffset),
-            dstStride);
+    int status;
+    try {
+      status =
+          (int)
+              Handles.WIDEN_F32.invokeExact(
+                  src.asSlice(srcOffset),
+                  dtype,
+                  srcStride,
+                  rows,
+                  cols,
+                  dst.asSlice(dstOffset),
+                  dstStride);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
     if (status != OK) {
       throw refused("widen", status, "dtype " + dtype);
     }
@@ -977,7 +1023,11 @@ public final class Kernels {
     NativeLibraries.load();
     Checks.size("bytes", bytes);
     Checks.matrix("data", data, dataOffset, 1, bytes, bytes, 0);
-    return gk_probe_read(data.asSlice(dataOffset), bytes);
+    try {
+      return (long) Handles.PROBE_READ.invokeExact(data.asSlice(dataOffset), bytes);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
   }
 
   /**
