@@ -24,6 +24,7 @@ public final class Costs {
   private final GraniteConfig config;
   private final long parameters;
   private final long blockParameters; // of all layers, without experts
+  private final long vectorParameters; // of these, norms and biases
   private final long expertParameters; // of all layers and experts
   private final long headParameters;
   private final long weightBytes;
@@ -39,6 +40,7 @@ public final class Costs {
         block.parameters + experts.parameters + head.parameters + (tied ? 0 : embedding.parameters);
     weightBytes = block.bytes + experts.bytes + head.bytes + (tied ? 0 : embedding.bytes);
     blockParameters = block.parameters;
+    vectorParameters = block.vectorParameters;
     expertParameters = experts.parameters;
     headParameters = head.parameters;
     blockBytes = block.bytes;
@@ -101,10 +103,12 @@ public final class Costs {
   /** So many elements in so many bytes. */
   private static final class Count {
     long parameters;
+    long vectorParameters;
     long bytes;
 
     void add(Count other) {
       parameters += other.parameters;
+      vectorParameters += other.vectorParameters;
       bytes += other.bytes;
     }
   }
@@ -119,6 +123,7 @@ public final class Costs {
       }
       Count count = new Count();
       count.parameters = tensor.elementCount();
+      count.vectorParameters = tensor.rank() == 1 ? count.parameters : 0;
       count.bytes = tensor.elementCount() * tensor.dtype().byteSize();
       return count;
     }
@@ -202,7 +207,8 @@ public final class Costs {
    * @return floating-point operations
    */
   public double prefillFlops(int batch, long tokens, long past) {
-    double perToken = 2.0 * (blockParameters + expertParameters * expertShare(1));
+    double perToken =
+        2.0 * (blockParameters - vectorParameters + expertParameters * expertShare(1));
     double seen = tokens * (double) past + tokens * (tokens + 1.0) / 2; // keys, over all tokens
     double perKey = 4.0 * config.numHiddenLayers() * config.numAttentionHeads() * config.headDim();
     return batch * (tokens * perToken + seen * perKey + 2.0 * headParameters);

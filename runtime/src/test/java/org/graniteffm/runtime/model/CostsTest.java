@@ -1,0 +1,83 @@
+package org.graniteffm.runtime.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import org.graniteffm.runtime.DemoFolder;
+import org.graniteffm.runtime.ModelFormatException;
+import org.graniteffm.runtime.config.GraniteConfig;
+import org.graniteffm.runtime.config.GraniteMoeConfig;
+import org.graniteffm.runtime.safetensors.Checkpoint;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** The demo model's figures, worked out by hand: 6 layers, H 256, 8 experts of 112, 2 per token. */
+class CostsTest {
+  private static final long ATTENTION = 6L * (2 * 256 * 256 + 2 * 128 * 256);
+  private static final long ROUTER = 6L * 8 * 256;
+  private static final long NORMS = 6L * 2 * 256 + 256;
+  private static final long EXPERTS = 6L * 8 * 3 * 112 * 256;
+  private static final long EMBEDDING = 4096L * 256;
+  private static final long CACHE_PER_TOKEN = 6L * 2 * 4 * 32 * 4;
+
+  private static Checkpoint checkpoint;
+  private static Costs costs;
+
+  @BeforeAll
+  static void open() throws IOException {
+    checkpoint = Checkpoint.open(DemoFolder.path());
+    costs = Costs.of(GraniteConfig.load(DemoFolder.path()), checkpoint);
+  }
+
+  @AfterAll
+  static void close() {
+    checkpoint.close();
+  }
+
+  @Test
+  void tiedEmbeddingCountsOnce() {
+    assertEquals(ATTENTION + ROUTER + NORMS + EXPERTS + EMBEDDING, costs.parameters());
+    assertEquals(2 * costs.parameters(), costs.weightBytes());
+  }
+
+  @Test
+  void activeAreTheChosenExpertsAndTheHead() {
+    assertEquals(ATTENTION + ROUTER + NORMS + EXPERTS / 4 + EMBEDDING, costs.activeParameters());
+  }
+
+  @Test
+  void decodingReadsActiveWeightsOnceAndTheCache() {
+    long weights = 2 * costs.activeParameters() + 2 * 256;
+    assertEquals(weights + CACHE_PER_TOKEN, costs.decodeBytes(1, 0), 1e-6);
+    assertEquals(weights + 101 * CACHE_PER_TOKEN, costs.decodeBytes(1, 100), 1e-6);
+  }
+
+  @Test
+  void batchSharesWeightsAndChoosesMoreExperts() {
+    double expertShare = 1 - Math.pow(0.75, 3);
+    double weights =
+        2 * (ATTENTION + ROUTER + NORMS + EMBEDDING) + 2 * EXPERTS * expertShare + 3 * 2 * 256;
+    assertEquals(weights + 3 * 11 * CACHE_PER_TOKEN, costs.decodeBytes(3, 10), 1e-6);
+  }
+
+  @Test
+  void prefillCountsTwoOperationsAWeightAndAttention() {
+    double perToken = 2.0 * (ATTENTION + ROUTER + EXPERTS / 4);
+    double perKey = 6 * 4.0 * 256;
+    assertEquals(
+        2 * (5 * perToken + 15 * perKey + 2.0 * EMBEDDING), costs.prefillFlops(2, 5, 0), 1e-6);
+    assertEquals(perToken + 11 * perKey + 2.0 * EMBEDDING, costs.prefillFlops(1, 1, 10), 1e-6);
+  }
+
+  @Test
+  void missingTensorIsNamed() {
+    GraniteConfig deeper =
+        GraniteMoeConfig.builder().tieWordEmbeddings(true).numHiddenLayers(7).build();
+    ModelFormatException e =
+        assertThrows(ModelFormatException.class, () -> Costs.of(deeper, checkpoint));
+    assertTrue(e.getMessage().contains("model.layers.6."), e.getMessage());
+  }
+}
