@@ -59,7 +59,8 @@ public final class DemoModel {
     }
   }
 
-  private static Path extract() throws IOException {
+  /** Copies the files into a fresh folder, deleted when the JVM exits. */
+  static Path extract() throws IOException {
     Path fresh = Files.createTempDirectory("granite-demo-"); // with all rights for its owner alone
     boolean done = false;
     try {
