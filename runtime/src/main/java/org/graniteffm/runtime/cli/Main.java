@@ -83,7 +83,7 @@ public final class Main implements Callable<Integer> {
     PrintStream out = new PrintStream(standardOutput, false, StandardCharsets.UTF_8);
     PrintStream err =
         new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
-    int exitCode = run(args, out, err);
+    int exitCode = run(Arguments.of(args), out, err);
     out.flush();
     Optional<String> failure = standardOutput.failure();
     if (failure.isPresent()) {
