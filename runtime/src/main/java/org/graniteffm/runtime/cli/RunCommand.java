@@ -83,8 +83,6 @@ final class RunCommand implements Callable<Integer> {
     long submitted = System.nanoTime();
     int[] ids = Prompts.orStart(tokenizer.encode(prompt), config);
     GenerationConfig limited = limit(config, ids.length, model.config());
-    out.print(prompt);
-    out.flush();
     StreamDecoder text = tokenizer.streamDecoder(true);
     long[] firstToken = new long[1];
     Generation generation =
@@ -94,6 +92,7 @@ final class RunCommand implements Callable<Integer> {
             (sequence, id) -> {
               if (firstToken[0] == 0) {
                 firstToken[0] = System.nanoTime();
+                out.print(prompt); // not before: a prompt that is refused is not printed
               }
               out.print(text.push(id));
               return !out.checkError(); // flushes; false once nobody reads any more

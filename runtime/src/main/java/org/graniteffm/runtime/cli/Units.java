@@ -18,7 +18,9 @@ final class Units {
     if (Math.abs(value) >= 999.5) {
       return String.valueOf(Math.round(value));
     }
-    return new BigDecimal(value).round(new MathContext(3)).toPlainString();
+    BigDecimal rounded = new BigDecimal(value).round(new MathContext(3));
+    int magnitude = rounded.precision() - rounded.scale() - 1;
+    return rounded.setScale(Math.max(0, 2 - magnitude)).toPlainString();
   }
 
   /** A time in the unit that suits it. */

@@ -1,0 +1,265 @@
+package org.graniteffm.runtime.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import org.graniteffm.runtime.demo.DemoModel;
+import org.graniteffm.runtime.json.JsonReader;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class GenerateCommandTest {
+  @TempDir private Path temporary;
+
+  private static String demo() throws IOException {
+    return DemoModel.directory().toString();
+  }
+
+  private static JsonNode parse(String line) throws IOException {
+    return JsonReader.parseObject(ByteBuffer.wrap(line.getBytes(StandardCharsets.UTF_8)), "out");
+  }
+
+  private Path inputs(String... lines) throws IOException {
+    return Files.writeString(temporary.resolve("in.jsonl"), String.join("\n", lines));
+  }
+
+  @Test
+  void textIsTheNewTextAlone() throws IOException {
+    String out =
+        CommandLineRun.of(
+                "generate",
+                demo(),
+                "--prompt",
+                "Once upon",
+                "--no-do-sample",
+                "--max-new-tokens",
+                "3")
+            .done();
+    assertEquals(" a time,", out.stripTrailing());
+  }
+
+  @Test
+  void jsonHasIdsTextAndReason() throws IOException {
+    String out =
+        CommandLineRun.of(
+                "generate",
+                demo(),
+                "--prompt",
+                "Once upon",
+                "--no-do-sample",
+                "--max-new-tokens",
+                "3",
+                "--json")
+            .done();
+    assertEquals(1, out.lines().count());
+    JsonNode object = parse(out);
+    assertEquals("[261,537,14]", object.get("ids").toString());
+    assertEquals(" a time,", object.get("text").asText());
+    assertEquals("length", object.get("finish_reason").asText());
+    assertEquals(3, object.size());
+  }
+
+  @Test
+  void endTokenIsAReason() throws IOException {
+    String out =
+        CommandLineRun.of(
+                "generate",
+                demo(),
+                "--prompt",
+                "Once upon",
+                "--no-do-sample",
+                "--eos-token-id",
+                "537,5",
+                "--json")
+            .done();
+    assertEquals("[261,537]", parse(out).get("ids").toString());
+    assertEquals("eos", parse(out).get("finish_reason").asText());
+  }
+
+  @Test
+  void withoutALimitThereAreTwentyTokens() throws IOException {
+    String out =
+        CommandLineRun.of(
+                "generate",
+                demo(),
+                "--prompt",
+                "Once upon",
+                "--no-do-sample",
+                "--min-new-tokens",
+                "20",
+                "--json")
+            .done();
+    assertEquals(20, parse(out).get("ids").size());
+  }
+
+  @Test
+  void idsNeedNoTokenizer() throws IOException {
+    Path folder = TestCheckpoints.without(temporary.resolve("m"), "tokenizer.json");
+    String[] args = {
+      "generate", folder.toString(), "--ids", "47,261", "--no-do-sample", "--max-new-tokens", "2"
+    };
+    String plain = CommandLineRun.of(args).done();
+    assertTrue(plain.strip().matches("\\d+,\\d+"), plain);
+    JsonNode object = parse(CommandLineRun.of(append(args, "--json")).done());
+    assertTrue(object.get("text").isNull());
+    assertEquals(plain.strip(), object.get("ids").toString().replaceAll("[\\[\\]]", ""));
+    CommandLineRun.of("generate", folder.toString(), "--prompt", "x").failed("tokenizer.json");
+  }
+
+  private static String[] append(String[] args, String last) {
+    String[] all = Arrays.copyOf(args, args.length + 1);
+    all[args.length] = last;
+    return all;
+  }
+
+  @Test
+  void eachLineOfInputIsAnswered() throws IOException {
+    Path file = inputs("{\"prompt\": \"Once upon\"}", "{\"ids\": [1, 2, 3]}", "");
+    List<String> lines =
+        CommandLineRun.of(
+                "generate",
+                demo(),
+                "--inputs",
+                file.toString(),
+                "--no-do-sample",
+                "--max-new-tokens",
+                "3",
+                "--json")
+            .done()
+            .lines()
+            .toList();
+    assertEquals(2, lines.size());
+    assertEquals(" a time,", parse(lines.getFirst()).get("text").asText());
+    assertEquals(3, parse(lines.getLast()).get("ids").size());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "{\"prompt\": \"a\"",
+        "{\"prompt\": \"a\"} {}",
+        "[1]",
+        "\"a\"",
+        "{}",
+        "``",
+        "{\"prompt\": 5}",
+        "{\"prompt\": null}",
+        "{\"ids\": 5}",
+        "{\"ids\": [1.5]}",
+        "{\"ids\": [\"1\"]}",
+        "{\"ids\": [99999999999]}",
+        "{\"ids\": [4096]}",
+        "{\"ids\": [-1]}",
+        "{\"prompt\": \"a\", \"ids\": [1]}",
+        "{\"prompt\": \"a\", \"prompt\": \"b\"}",
+        "{\"prompt\": \"a\", \"temperature\": 1}",
+        "{\"prompt\": \"\\ud800\"}",
+      })
+  void badLinesAreRefusedByNumber(String line) throws IOException {
+    Path file = inputs(line.isEmpty() ? "" : line, "{\"ids\": [1]}");
+    CommandLineRun.of("generate", demo(), "--inputs", file.toString(), "--max-new-tokens", "1")
+        .failed(file + ": line 1: ");
+  }
+
+  @Test
+  void badLaterLineIsFoundBeforeTheFirstIsAnswered() throws IOException {
+    Path file = inputs("{\"ids\": [1]}", "{\"ids\": [1}");
+    CommandLineRun.of("generate", demo(), "--inputs", file.toString())
+        .failed(file + ": line 2: malformed JSON (column");
+  }
+
+  @Test
+  void linesMustBeUtf8() throws IOException {
+    Path file = Files.write(temporary.resolve("x"), new byte[] {'{', '"', (byte) 0xff, '"', '}'});
+    CommandLineRun.of("generate", demo(), "--inputs", file.toString()).failed("line 1", "UTF-8");
+  }
+
+  @Test
+  void emptyInputIsRefused() throws IOException {
+    Path file = Files.createFile(temporary.resolve("x"));
+    CommandLineRun.of("generate", demo(), "--inputs", file.toString()).failed("empty");
+  }
+
+  @Test
+  void missingInputIsRefused() throws IOException {
+    CommandLineRun.of("generate", demo(), "--inputs", "/no/such.jsonl")
+        .failed("/no/such.jsonl: no such file");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"4096", "-1", "1,2,2147483647"})
+  void idsOutOfRangeAreRefused(String ids) throws IOException {
+    CommandLineRun.of("generate", demo(), "--ids", ids).failed("token id", "0 to 4095");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"a", "1;2", "4294967296"})
+  void idsMustBeNumbers(String ids) throws IOException {
+    CommandLineRun.of("generate", demo(), "--ids", ids).misused("--ids");
+  }
+
+  @Test
+  void onePromptIsRequired() throws IOException {
+    CommandLineRun.of("generate", demo()).misused("--prompt");
+    CommandLineRun.of("generate", demo(), "--prompt", "a", "--ids", "1").misused("--prompt");
+    CommandLineRun.of("generate").misused("granite generate --help");
+  }
+
+  @Test
+  void promptOverTheContextIsRefused() throws IOException {
+    CommandLineRun.of("generate", demo(), "--prompt", " the".repeat(1100))
+        .failed("1100 tokens", "1024");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--num-beams=2",
+        "--stop-strings=a",
+        "--no-repeat-ngram-size=2",
+        "--num-return-sequences=2",
+        "--penalty-alpha=0.6",
+        "--bad-words-ids=[[1]]",
+        "--suppress-tokens=1",
+        "--renormalize-logits",
+        "--early-stopping",
+      })
+  void whatIsNotSupportedIsSaid(String option) throws IOException {
+    CommandLineRun.of("generate", demo(), "--prompt", "a", option)
+        .misused("not supported: " + option.replaceAll("=.*", ""));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"--num-beams=1", "--no-repeat-ngram-size=0", "--typical-p=1", "--use-cache"})
+  void whatIsOffMayBeSaid(String option) throws IOException {
+    String out =
+        CommandLineRun.of(
+                "generate", demo(), "--prompt", "a", option, "--max-new-tokens", "1", "--json")
+            .done();
+    assertFalse(out.isEmpty());
+  }
+
+  @Test
+  void withoutACacheTheTextIsTheSame() throws IOException {
+    String[] args = {
+      "generate", demo(), "--prompt", "Once upon", "--no-do-sample", "--max-new-tokens", "5"
+    };
+    assertEquals(
+        CommandLineRun.of(args).done(), CommandLineRun.of(append(args, "--no-use-cache")).done());
+  }
+}

@@ -1,0 +1,82 @@
+package org.graniteffm.runtime.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MainTest {
+  @Test
+  void helpListsAllCommands() {
+    String help = CommandLineRun.of("--help").done();
+    for (String command :
+        new String[] {"run", "generate", "forward", "verify", "bench", "inspect", "doctor"}) {
+      assertTrue(help.contains("\n  " + command + " "), help);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"run", "generate", "forward", "verify", "bench", "inspect", "doctor"})
+  void eachCommandTakesHelp(String command) {
+    String help = CommandLineRun.of(command, "--help").done();
+    assertTrue(help.contains("granite " + command), help);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"run", "generate", "forward", "bench"})
+  void whatComputesTakesTheSharedOptions(String command) {
+    String help = CommandLineRun.of(command, "--help").done();
+    for (String option : new String[] {"--threads", "--precision", "--isa", "--debug"}) {
+      assertTrue(help.contains(option), help);
+    }
+  }
+
+  @Test
+  void versionIsOneLine() {
+    String version = CommandLineRun.of("--version").done();
+    assertTrue(version.startsWith("granite "), version);
+    assertEquals(1, version.lines().count());
+  }
+
+  @Test
+  void noCommandIsUsage() {
+    CommandLineRun.of().misused("which command?", "granite --help");
+  }
+
+  @Test
+  void unknownCommandIsUsage() {
+    CommandLineRun.of("fly").misused("fly", "granite --help");
+  }
+
+  @Test
+  void unknownOptionIsUsage() {
+    CommandLineRun.of("inspect", "--colour").misused("--colour", "granite inspect --help");
+  }
+
+  @Test
+  void debugShowsWhereAnErrorCameFrom() {
+    CommandLineRun run = CommandLineRun.of("inspect", "--debug", "no/such/folder");
+    assertEquals(Main.FAILED, run.exitCode());
+    assertTrue(run.err().contains("\tat org.graniteffm"), run.err());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"mmx", "AVX2", "", "neon"})
+  void unknownTierIsUsageAndNamesTheTiers(String tier) {
+    CommandLineRun.of("run", "--isa", tier, "x")
+        .misused("--isa: \"" + tier + "\"", "scalar, avx2, avx512", "granite run --help");
+  }
+
+  @Test
+  void precisionIsChecked() {
+    CommandLineRun.of("run", "--precision", "f16", "x").misused("--precision", "f16", "auto, f32");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0", "-1", "1025", "two"})
+  void threadsAreChecked(String threads) {
+    CommandLineRun.of("run", "--threads", threads, "x").misused("--threads", threads);
+  }
+}
