@@ -101,9 +101,7 @@ final class GenerateCommand implements Callable<Integer> {
     if (source.file != null) {
       return Inputs.read(source.file);
     }
-    int[] ids =
-        source.ids == null ? null : source.ids.stream().mapToInt(Integer::intValue).toArray();
-    return List.of(new Inputs.Prompt("", source.text, ids));
+    return List.of(new Inputs.Prompt("", source.text, source.ids));
   }
 
   /** Null if the checkpoint has none: token ids do without. */
@@ -117,7 +115,7 @@ final class GenerateCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     Generation.Sequence sequence;
     try {
-      int[] ids = prompt.ids() != null ? prompt.ids() : encode(prompt.text(), tokenizer);
+      int[] ids = prompt.ids() != null ? array(prompt.ids()) : encode(prompt.text(), tokenizer);
       Generation generation =
           generator.generate(Prompts.orStart(ids, config), config, (row, id) -> !out.checkError());
       sequence = generation.sequences().getFirst();
@@ -127,7 +125,7 @@ final class GenerateCommand implements Callable<Integer> {
       }
       throw new ModelFormatException(prompt.source() + ": " + e.getMessage(), e);
     }
-    int[] ids = sequence.ids().stream().mapToInt(Integer::intValue).toArray();
+    int[] ids = array(sequence.ids());
     String text = tokenizer == null ? null : tokenizer.decode(ids, true);
     if (json) {
       Map<String, Object> object = new LinkedHashMap<>();
@@ -137,6 +135,10 @@ final class GenerateCommand implements Callable<Integer> {
       return Json.line(object);
     }
     return text != null ? text : sequence.ids().toString().replaceAll("[\\[\\] ]", "");
+  }
+
+  private static int[] array(List<Integer> ids) {
+    return ids.stream().mapToInt(Integer::intValue).toArray();
   }
 
   private int[] encode(String text, Tokenizer tokenizer) throws UnsupportedModelException {

@@ -29,7 +29,7 @@ final class Inputs {
    * @param text of the prompt, or null
    * @param ids of the prompt, or null; one of the two is there
    */
-  record Prompt(String source, String text, int[] ids) {}
+  record Prompt(String source, String text, List<Integer> ids) {}
 
   /**
    * Reads all lines, so that a bad one is found before the first has been answered.
@@ -102,7 +102,6 @@ final class Inputs {
       throw new ModelFormatException(
           source + ": ids: expected an array, found " + JsonFields.describe(fields.get("ids")));
     }
-    List<Integer> ids = fields.integers("ids").orElseThrow();
-    return new Prompt(source, null, ids.stream().mapToInt(Integer::intValue).toArray());
+    return new Prompt(source, null, fields.integers("ids").orElseThrow());
   }
 }

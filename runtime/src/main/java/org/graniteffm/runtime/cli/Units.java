@@ -29,9 +29,9 @@ final class Units {
   }
 
   /** A size in powers of 1000. */
-  static String bytes(double bytes) {
+  static String bytes(long bytes) {
     int unit = 0;
-    double value = bytes;
+    double value = (double) bytes;
     while (value >= 999.5 && unit + 1 < BYTES.length) {
       value /= 1000;
       unit++;

@@ -175,7 +175,7 @@ public final class Costs {
    * which is exact for one token, and for more of them what independent and even choices give on
    * average.
    */
-  private double expertShare(long tokens) {
+  private double expertShare(int tokens) {
     if (!(config instanceof GraniteMoeConfig moe)) {
       return 1;
     }

@@ -19,7 +19,7 @@ class UnitsTest {
   void bytesCountInThousands() {
     assertEquals("999 B", Units.bytes(999));
     assertEquals("1.00 kB", Units.bytes(1000));
-    assertEquals("5.07 GB", Units.bytes(5.07e9));
+    assertEquals("5.07 GB", Units.bytes(5_070_000_000L));
   }
 
   @Test
