@@ -50,7 +50,7 @@ class CostsTest {
 
   @Test
   void decodingReadsActiveWeightsOnceAndTheCache() {
-    long weights = 2 * costs.activeParameters() + 2 * 256;
+    double weights = 2.0 * costs.activeParameters() + 2 * 256;
     assertEquals(weights + CACHE_PER_TOKEN, costs.decodeBytes(1, 0), 1e-6);
     assertEquals(weights + 101 * CACHE_PER_TOKEN, costs.decodeBytes(1, 100), 1e-6);
   }
