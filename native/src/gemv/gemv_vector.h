@@ -49,23 +49,27 @@ GK_TEMPLATE gk_vec gemv_load(const unsigned char *w, int half, int32_t dtype) {
 }
 
 /*
- * Copies k columns of m rows of x in the order of gemv_load; zeros fill each row up to a multiple
- * of GEMV_PAIR, and the rows from m to `filled`.
+ * Copies k columns of m rows of x for gemv_load, as [rows / together, k / GEMV_PAIR, together,
+ * GEMV_PAIR], so that a tile reads it in one sequence. Zeros fill k up to a multiple of GEMV_PAIR
+ * and m to one of `together`.
  */
-GK_TEMPLATE void gemv_copy_x(const float *x, int64_t x_stride, int m, int filled, int64_t k,
-                             int32_t dtype, float *copy, int64_t copy_stride) {
-  for (int i = m; i < filled; i++)
-    memset(copy + i * copy_stride, 0, (size_t)copy_stride * sizeof *copy);
-  for (int i = 0; i < m; i++) {
+GK_TEMPLATE void gemv_copy_x(const float *x, int64_t x_stride, int m, int together, int64_t k,
+                             int32_t dtype, float *copy) {
+  for (int i0 = 0; i0 < m; i0 += together) {
     for (int64_t c = 0; c < k; c += GEMV_PAIR) {
-      const float *from = x + i * x_stride + c;
-      float padded[GEMV_PAIR] = {0}, *to = copy + i * copy_stride + c;
-      if (c + GEMV_PAIR > k) from = memcpy(padded, from, (size_t)(k - c) * sizeof *from);
-      for (int l = 0; l < GK_LANES; l += 4) {
-        const int first = dtype == GK_BF16 ? 2 * l : l,
-                  second = dtype == GK_BF16 ? 2 * l + 4 : l + GK_LANES;
-        memcpy(to + l, from + first, 4 * sizeof *to);
-        memcpy(to + GK_LANES + l, from + second, 4 * sizeof *to);
+      for (int i = i0; i < i0 + together; i++, copy += GEMV_PAIR) {
+        float padded[GEMV_PAIR] = {0};
+        const float *from = padded;
+        if (i < m && c + GEMV_PAIR <= k) {
+          from = x + i * x_stride + c;
+        } else if (i < m) {
+          memcpy(padded, x + i * x_stride + c, (size_t)(k - c) * sizeof *x);
+        }
+        for (int l = 0; l < GK_LANES; l += 4) {
+          memcpy(copy + l, from + (dtype == GK_BF16 ? 2 * l : l), 4 * sizeof *x);
+          memcpy(copy + GK_LANES + l, from + (dtype == GK_BF16 ? 2 * l + 4 : l + GK_LANES),
+                 4 * sizeof *x);
+        }
       }
     }
   }
@@ -73,12 +77,12 @@ GK_TEMPLATE void gemv_copy_x(const float *x, int64_t x_stride, int m, int filled
 
 /* sum[r,i] += w[r, c..] * x[i, c..] for one pair of vectors */
 GK_TEMPLATE void gemv_step(const unsigned char *const *w, int rows, int32_t dtype, const float *x,
-                           int64_t x_stride, int m, gk_vec (*sum)[GEMV_M]) {
+                           int m, gk_vec (*sum)[GEMV_M]) {
   GK_UNROLL(2) for (int half = 0; half < 2; half++) {
     gk_vec w_r[GEMV_ROWS];
     GK_UNROLL(8) for (int r = 0; r < rows; r++) w_r[r] = gemv_load(w[r], half, dtype);
     GK_UNROLL(8) for (int i = 0; i < m; i++) {
-      const gk_vec x_i = gk_vec_keep(gk_vec_load(x + i * x_stride + half * GK_LANES));
+      const gk_vec x_i = gk_vec_keep(gk_vec_load(x + i * GEMV_PAIR + half * GK_LANES));
       GK_UNROLL(8) for (int r = 0; r < rows; r++) sum[r][i] = gk_vec_fma(w_r[r], x_i, sum[r][i]);
     }
   }
@@ -86,7 +90,7 @@ GK_TEMPLATE void gemv_step(const unsigned char *const *w, int rows, int32_t dtyp
 
 /* sums[r,i] += w[r, 0..k) * x[i, 0..k) for the gemv_rows(m) rows in flight; x is a copy as above */
 GK_TEMPLATE void gemv_tile(const unsigned char *const *w, int32_t dtype, int64_t k, const float *x,
-                           int64_t x_stride, int m, gk_vec *sums) {
+                           int m, gk_vec *sums) {
   const int64_t size = gk_element_size(dtype);
   const int rows = gemv_rows(m);
   const unsigned char *at[GEMV_ROWS];
@@ -102,14 +106,14 @@ GK_TEMPLATE void gemv_tile(const unsigned char *const *w, int32_t dtype, int64_t
       /* A hint: where it points past the operand, nothing is read. */
       _mm_prefetch((const char *)((uintptr_t)at[r] + GEMV_AHEAD), _MM_HINT_T0);
     }
-    gemv_step(at, rows, dtype, x + c, x_stride, m, sum);
+    gemv_step(at, rows, dtype, x + c * m, m, sum);
   }
   if (c < k) {
     unsigned char padded[GEMV_ROWS][GEMV_PAIR * sizeof(float)] = {{0}};
     GK_UNROLL(8) for (int r = 0; r < rows; r++) {
       at[r] = memcpy(padded[r], w[r] + c * size, (size_t)((k - c) * size));
     }
-    gemv_step(at, rows, dtype, x + c, x_stride, m, sum);
+    gemv_step(at, rows, dtype, x + c * m, m, sum);
   }
 
   GK_UNROLL(8) for (int r = 0; r < rows; r++) {
@@ -142,17 +146,18 @@ GK_TEMPLATE void gemv_group(const unsigned char *w, int64_t w_step, int64_t n, i
 
     for (int64_t c = 0; c < k; c += block) {
       const int64_t columns = k - c < block ? k - c : block;
+      const int64_t padded = (columns + GEMV_PAIR - 1) / GEMV_PAIR * GEMV_PAIR;
       if (j0 == 0 || k > block)
-        gemv_copy_x(x + c, x_stride, m, filled, columns, dtype, scratch->x, block);
+        gemv_copy_x(x + c, x_stride, m, together, columns, dtype, scratch->x);
       for (int64_t j = j0; j < end; j++) {
         const unsigned char *w_r[GEMV_ROWS];
         for (int r = 0; r < in_flight; r++) {
-          const int64_t row =
-              r * stream + j; /* past the end the last row takes part again, and is not stored */
+          /* Past the end the last row takes part again; its sum is not stored. */
+          const int64_t row = r * stream + j;
           w_r[r] = w + (row < n ? row : n - 1) * w_step + c * gk_element_size(dtype);
         }
         for (int i = 0; i < filled; i += together) {
-          gemv_tile(w_r, dtype, columns, scratch->x + i * block, block, together,
+          gemv_tile(w_r, dtype, columns, scratch->x + i * padded, together,
                     sums + ((j - j0) * filled + i) * in_flight);
         }
       }
