@@ -76,9 +76,10 @@ public record Comparison(
       }
       double error = difference(got[i], want[i]);
       double allowed = tolerance.atol() + tolerance.rtol() * Math.abs((double) want[i]);
-      double fraction = error == 0 ? 0 : error / allowed;
+      // where infinity is wanted, nothing finite is close: the quotient alone would be NaN
+      double fraction = error == 0 ? 0 : Double.isInfinite(error) ? error : error / allowed;
       largest = Math.max(largest, error); // NaN, once there, stays
-      if (!(error <= allowed)) {
+      if (!(fraction <= 1)) {
         misses++;
       }
       if (worst < 0 || fraction > largestFraction || isFirstNaN(fraction, largestFraction)) {

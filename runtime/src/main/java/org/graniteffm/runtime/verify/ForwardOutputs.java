@@ -44,8 +44,7 @@ public final class ForwardOutputs {
    * @param arena owns the tensors made for scalars
    * @return a view of the result, or nothing if the pass does not have it
    */
-  public static Optional<Tensor> find(
-      ForwardOutput output, String role, int layers, Arena arena) {
+  public static Optional<Tensor> find(ForwardOutput output, String role, int layers, Arena arena) {
     int layer = layer(role);
     return switch (kind(role)) {
       case "logits" -> Optional.of(output.logits());

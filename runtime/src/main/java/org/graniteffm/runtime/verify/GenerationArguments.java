@@ -2,7 +2,7 @@ package org.graniteffm.runtime.verify;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalInt;
+import java.util.Optional;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.generate.GenerationConfig;
 import org.graniteffm.runtime.generate.UnsupportedOptionException;
@@ -44,59 +44,28 @@ final class GenerationArguments {
       case "bos_token_id" -> builder.bosTokenId(arguments.integer(name));
       case "pad_token_id" -> builder.padTokenId(arguments.integer(name));
       case "eos_token_id" -> builder.eosTokenIds(arguments.integers(name).orElse(List.of()));
-      case "do_sample", "use_cache" -> setBoolean(builder, arguments, name);
+      case "do_sample" -> bool(arguments, name).ifPresent(v -> builder.doSample(v));
+      case "use_cache" -> bool(arguments, name).ifPresent(v -> builder.useCache(v));
+      case "max_new_tokens" -> arguments.integer(name).ifPresent(v -> builder.maxNewTokens(v));
+      case "max_length" -> arguments.integer(name).ifPresent(v -> builder.maxLength(v));
+      case "min_new_tokens" -> arguments.integer(name).ifPresent(v -> builder.minNewTokens(v));
+      case "min_length" -> arguments.integer(name).ifPresent(v -> builder.minLength(v));
+      case "num_beams" -> arguments.integer(name).ifPresent(v -> builder.numBeams(v));
+      case "top_k" -> arguments.integer(name).ifPresent(v -> builder.topK(v));
       case "temperature" -> arguments.number(name).ifPresent(v -> builder.temperature(v));
       case "top_p" -> arguments.number(name).ifPresent(v -> builder.topP(v));
       case "min_p" -> arguments.number(name).ifPresent(v -> builder.minP(v));
       case "repetition_penalty" ->
           arguments.number(name).ifPresent(v -> builder.repetitionPenalty(v));
       default -> {
-        return setInteger(builder, arguments, name);
+        return false;
       }
     }
     return true;
   }
 
-  private static void setBoolean(
-      GenerationConfig.Builder builder, JsonFields arguments, String name)
+  private static Optional<Boolean> bool(JsonFields arguments, String name)
       throws ModelFormatException {
-    if (!arguments.has(name)) {
-      return;
-    }
-    boolean value = arguments.bool(name, false);
-    if (name.equals("do_sample")) {
-      builder.doSample(value);
-    } else {
-      builder.useCache(value);
-    }
-  }
-
-  private static boolean setInteger(
-      GenerationConfig.Builder builder, JsonFields arguments, String name)
-      throws ModelFormatException {
-    switch (name) {
-      case "max_new_tokens", "max_length", "min_new_tokens", "min_length", "num_beams", "top_k" -> {
-        OptionalInt value = arguments.integer(name);
-        if (value.isPresent()) {
-          setInteger(builder, name, value.getAsInt());
-        }
-        return true;
-      }
-      default -> {
-        return false;
-      }
-    }
-  }
-
-  private static void setInteger(GenerationConfig.Builder builder, String name, int value) {
-    switch (name) {
-      case "max_new_tokens" -> builder.maxNewTokens(value);
-      case "max_length" -> builder.maxLength(value);
-      case "min_new_tokens" -> builder.minNewTokens(value);
-      case "min_length" -> builder.minLength(value);
-      case "num_beams" -> builder.numBeams(value);
-      case "top_k" -> builder.topK(value);
-      default -> throw new AssertionError(name);
-    }
+    return arguments.has(name) ? Optional.of(arguments.bool(name, false)) : Optional.empty();
   }
 }

@@ -167,10 +167,8 @@ public record GoldenCase(
         fields.string("compare_rows"),
         fields
             .object(arguments)
-            .orElseGet(
-                () ->
-                    new JsonFields(
-                        JsonNodeFactory.instance.objectNode(), fields.where(arguments))),
+            .orElseGet(() ->
+                new JsonFields(JsonNodeFactory.instance.objectNode(), fields.where(arguments))),
         fields.number("bfloat16_noise"));
   }
 

@@ -6,12 +6,15 @@ import org.graniteffm.runtime.ModelFormatException;
 /**
  * Which tokens of a batch count. What a model computes for padding is of no account: neither its
  * logits and hidden states, nor the keys and values it leaves in the cache.
- *
- * @param tokens {@code [batch][past + tokens]}: those of this run, behind those of the runs it
- *     continues
- * @param past tokens per sequence of the runs before
  */
-record Rows(int[][] tokens, int past) {
+final class Rows {
+  private final int[][] tokens; // [batch][past + tokens]: behind those of the runs it continues
+  private final int past;
+
+  private Rows(int[][] tokens, int past) {
+    this.tokens = tokens;
+    this.past = past;
+  }
 
   /** All tokens of a run, behind what came before (null for nothing). */
   static Rows all(int batch, int tokens, Rows before) {
@@ -79,8 +82,7 @@ record Rows(int[][] tokens, int past) {
     long inner = tokenStride;
     long rowStride = elementsPerRow(shape);
     return index ->
-        tokens[(int) (index / rowStride)]
-                [skipped + (int) (index / inner % shape[tokenDimension])]
+        tokens[(int) (index / rowStride)][skipped + (int) (index / inner % shape[tokenDimension])]
             != 0;
   }
 

@@ -101,9 +101,7 @@ public final class Verifier {
             };
         results.forEach((role, tensor) -> computed.put(run.outputs().get(role), tensor));
         return compare(run, results);
-      } catch (UnsupportedRunException
-          | UnsupportedOptionException
-          | UnsupportedModelException e) {
+      } catch (UnsupportedRunException | UnsupportedOptionException | UnsupportedModelException e) {
         return noResult(run, Status.UNSUPPORTED, e);
       } catch (IllegalArgumentException
           | NonFiniteLogitsException
@@ -141,8 +139,7 @@ public final class Verifier {
           Tensor result =
               ForwardOutputs.find(output, role, m.config().numHiddenLayers(), arena)
                   .orElseThrow(() -> new UnsupportedRunException("output " + Names.quote(role)));
-          results.put(
-              role, Tensor.ofFloats(arena, result.toFloatArray(), result.shape()));
+          results.put(role, Tensor.ofFloats(arena, result.toFloatArray(), result.shape()));
         }
         keepRows(run, output.logits());
         if (cached && output.pastKeyValues() != null && isContinued(run.name())) {
@@ -176,8 +173,7 @@ public final class Verifier {
           case "attention_mask" -> input.attentionMask(expected.integers(entry.getValue()));
           case "position_ids" -> input.positionIds(expected.integers(entry.getValue()));
           case "labels" -> input.labels(expected.integers(entry.getValue()));
-          default ->
-              throw new UnsupportedRunException("input " + Names.quote(entry.getKey()));
+          default -> throw new UnsupportedRunException("input " + Names.quote(entry.getKey()));
         }
       }
       return input;
@@ -224,8 +220,7 @@ public final class Verifier {
         if (mask.length != logits.size(0) || mask[0].length < logits.size(1)) {
           throw new ModelFormatException(
               "%s: tensor %s: does not fit logits %s"
-                  .formatted(
-                      goldenCase.directory(), Names.quote(run.compareRows().get()), logits));
+                  .formatted(goldenCase.directory(), Names.quote(run.compareRows().get()), logits));
         }
         these = Rows.of(mask, before);
       } else {
@@ -256,8 +251,7 @@ public final class Verifier {
         switch (entry.getKey()) {
           case "input_ids" -> prompts = expected.integers(entry.getValue());
           case "attention_mask" -> mask = expected.integers(entry.getValue());
-          default ->
-              throw new UnsupportedRunException("input " + Names.quote(entry.getKey()));
+          default -> throw new UnsupportedRunException("input " + Names.quote(entry.getKey()));
         }
       }
       if (prompts == null || prompts.length == 0) {
@@ -295,8 +289,7 @@ public final class Verifier {
       return Tensor.ofLongs(arena, all, prompts.length, width);
     }
 
-    private RunReport compare(GoldenCase.Run run, Map<String, Tensor> results)
-        throws IOException {
+    private RunReport compare(GoldenCase.Run run, Map<String, Tensor> results) throws IOException {
       List<Comparison> comparisons = new ArrayList<>();
       boolean ok = true;
       for (Map.Entry<String, String> output : run.outputs().entrySet()) {
