@@ -1,0 +1,145 @@
+package org.graniteffm.runtime.verify;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.graniteffm.runtime.Tiers;
+import org.graniteffm.runtime.ops.Workers;
+import org.graniteffm.runtime.verify.RunReport.Status;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.FieldSource;
+
+/** What transformers computes, on each tier, within the tolerances of single precision. */
+class GoldenCaseTest {
+  @SuppressWarnings("unused") // by the tests' FieldSource
+  private static final List<String> TIERS = Tiers.ALL;
+
+  /**
+   * Runs that need what is not implemented, and what that is. They are to be refused, by that name;
+   * all others are to come out right.
+   */
+  private static final Map<String, String> NOT_YET =
+      Map.ofEntries(
+          Map.entry("granite_generate_beams", "num_beams"),
+          Map.entry("granite_generate_processors/no_repeat_2", "no_repeat_ngram_size"),
+          Map.entry("granite_generate_processors/no_repeat_3", "no_repeat_ngram_size"),
+          Map.entry("granite_generate_processors/bad_words", "bad_words_ids"),
+          Map.entry(
+              "granite_generate_processors/suppress", "begin_suppress_tokens, suppress_tokens"),
+          Map.entry("granite_generate_processors/sequence_bias", "sequence_bias"),
+          Map.entry(
+              "granite_generate_processors/forced", "forced_bos_token_id, forced_eos_token_id"),
+          Map.entry("granite_generate_processors/decay", "exponential_decay_length_penalty"),
+          Map.entry("granite_generate_processors/combined", "bad_words_ids, no_repeat_ngram_size"),
+          Map.entry("granite_generate_processors/padded", "no_repeat_ngram_size"),
+          Map.entry("granitemoe_generate/beams", "num_beams"));
+
+  /** Case names of families that are refused as a whole, and of cases that need no model. */
+  private static final Map<String, String> NOT_YET_BY_PREFIX =
+      Map.of(
+          "granitemoeshared_", "model_type: \"granitemoeshared\"",
+          "granitemoehybrid_", "model_type: \"granitemoehybrid\"",
+          "scores_", "kind \"process_scores\"");
+
+  private final Set<String> refused = new HashSet<>();
+
+  @ParameterizedTest
+  @FieldSource("TIERS")
+  void bundledCasesComeOutAsInTransformers(String tier) throws IOException {
+    try (Tiers _ = Tiers.use(tier)) {
+      List<Path> cases = GoldenCase.find(GoldenFolders.bundled());
+      assertTrue(cases.size() >= 12, () -> "cases are missing: " + cases);
+      assertEquals(List.of(), check(cases));
+      assertEquals(Set.of(), refused, "all bundled runs are supported");
+    }
+  }
+
+  @ParameterizedTest
+  @FieldSource("TIERS")
+  void allCasesComeOutAsInTransformersOrAreRefusedCleanly(String tier) throws IOException {
+    assumeTrue(
+        Files.isDirectory(GoldenFolders.all()),
+        () -> "skipped: the whole set of cases is not there: " + GoldenFolders.all());
+    try (Tiers _ = Tiers.use(tier)) {
+      assertEquals(List.of(), check(GoldenCase.find(GoldenFolders.all())));
+      Set<String> expected = new TreeSet<>(NOT_YET.keySet());
+      expected.addAll(NOT_YET_BY_PREFIX.keySet());
+      assertEquals(expected, new TreeSet<>(refused), "nothing is listed that is supported by now");
+    }
+  }
+
+  @Test
+  void tokensOneAtATimeOnOneThreadMakeNoDifference() throws IOException {
+    try (Workers alone = Workers.of(1)) {
+      Verifier verifier = new Verifier(Arithmetic.FLOAT32, alone);
+      for (String name : List.of("granite_gqa_bf16", "granitemoe_8x2_bf16")) {
+        GoldenCase goldenCase = GoldenCase.read(GoldenFolders.bundled().resolve(name));
+        for (RunReport report : verifier.verify(goldenCase, null, r -> {})) {
+          assertEquals(Status.OK, report.status(), report::line);
+        }
+      }
+    }
+  }
+
+  @Test
+  void exactArithmeticIsWithinTheTolerancesOfBfloat16() throws IOException {
+    Verifier verifier = new Verifier(Arithmetic.BFLOAT16, Workers.shared());
+    for (Path directory : GoldenCase.find(GoldenFolders.bundled())) {
+      for (RunReport report : verifier.verify(GoldenCase.read(directory), null, r -> {})) {
+        assertEquals(Status.OK, report.status(), report::line);
+        for (Comparison comparison : report.comparisons()) {
+          // far within: what is measured is the distance, not only that it is below a limit
+          assertTrue(comparison.fraction() < 0.01, report::line);
+        }
+      }
+    }
+  }
+
+  /** Runs cases; returns what is wrong, in lines. */
+  private List<String> check(List<Path> cases) throws IOException {
+    Verifier verifier = new Verifier(Arithmetic.FLOAT32, Workers.shared());
+    List<String> wrong = new ArrayList<>();
+    for (Path directory : cases) {
+      for (RunReport report : verifier.verify(GoldenCase.read(directory), null, r -> {})) {
+        if (!isAsExpected(report)) {
+          wrong.add(report.line());
+          wrong.addAll(report.misses());
+        }
+      }
+    }
+    return wrong;
+  }
+
+  private boolean isAsExpected(RunReport report) {
+    String key = report.caseName() + "/" + report.run();
+    String reason = NOT_YET.get(key);
+    if (reason == null) {
+      key = report.caseName();
+      reason = NOT_YET.get(key);
+    }
+    for (Map.Entry<String, String> entry : NOT_YET_BY_PREFIX.entrySet()) {
+      if (report.caseName().startsWith(entry.getKey())) {
+        key = entry.getKey();
+        reason = entry.getValue();
+      }
+    }
+    if (reason == null) {
+      return report.status() == Status.OK;
+    }
+    refused.add(key);
+    assertFalse(report.reason().contains("\n"), report::line);
+    return report.status() == Status.UNSUPPORTED && report.reason().contains(reason);
+  }
+}
