@@ -1,0 +1,12 @@
+package org.graniteffm.bench;
+
+/** How the JVMs that JMH forks are started. */
+public final class Forks {
+  /**
+   * The jar's manifest allows native access to the JVM that {@code -jar} starts; forks get the
+   * class path alone, and so need this.
+   */
+  public static final String NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED";
+
+  private Forks() {}
+}
