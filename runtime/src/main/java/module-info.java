@@ -1,8 +1,8 @@
 /**
  * Runs IBM Granite language models on CPUs, straight from Hugging Face checkpoint folders.
  *
- * <p>Start with {@link org.graniteffm.runtime.model.GraniteForCausalLM} for forward passes, and with {@link
- * org.graniteffm.runtime.generate.Generator} for text.
+ * <p>Start with {@link org.graniteffm.runtime.model.GraniteForCausalLM} for forward passes, and
+ * with {@link org.graniteffm.runtime.generate.Generator} for text.
  */
 module org.graniteffm.runtime {
   requires com.fasterxml.jackson.core;

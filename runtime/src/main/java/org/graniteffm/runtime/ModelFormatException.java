@@ -5,7 +5,8 @@ import java.io.IOException;
 /**
  * A file's content is malformed, cut short or inconsistent.
  *
- * <p>The message is one line naming the file, the tensor or field, what was expected and what was found.
+ * <p>The message is one line naming the file, the tensor or field, what was expected and what was
+ * found.
  */
 public class ModelFormatException extends IOException {
   private static final long serialVersionUID = 1L;

@@ -7,8 +7,8 @@ public final class Names {
   private Names() {}
 
   /**
-   * Quotes a name for a message: control characters, line separators and lone surrogates are escaped, and what is
-   * beyond 200 characters is cut.
+   * Quotes a name for a message: control characters, line separators and lone surrogates are
+   * escaped, and what is beyond 200 characters is cut.
    *
    * @param name any text, or null
    * @return the name in double quotes, on one line

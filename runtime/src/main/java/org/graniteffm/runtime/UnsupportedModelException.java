@@ -1,6 +1,9 @@
 package org.graniteffm.runtime;
 
-/** A file is well-formed, but asks for something this library does not do; the message says what is supported. */
+/**
+ * A file is well-formed, but asks for something this library does not do; the message says what is
+ * supported.
+ */
 public class UnsupportedModelException extends ModelFormatException {
   private static final long serialVersionUID = 1L;
 

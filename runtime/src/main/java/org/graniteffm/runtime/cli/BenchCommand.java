@@ -152,6 +152,7 @@ final class BenchCommand implements Callable<Integer> {
       Samples samples = new Samples();
       try (Probes probes = new Probes(compute.workers(), model.checkpoint())) {
         probes.readGbPerSecond();
+        probes.fmaGflops();
         for (int i = 0; i < repetitions; i++) {
           measureOnce(session, cache, prompt, next, probes, samples);
         }

@@ -17,10 +17,12 @@ import org.graniteffm.runtime.model.KvCache;
 import org.graniteffm.runtime.model.Session;
 
 /**
- * Generates text: prompts in, tokens out, one at a time, greedy or sampled; transformers' {@code generate}.
+ * Generates text: prompts in, tokens out, one at a time, greedy or sampled; transformers' {@code
+ * generate}.
  *
- * <p>A generator holds a session, so it belongs to one caller at a time; its model may be shared. A batch of prompts of
- * different lengths is padded (on the left, as published tokenizers do) and masked by the caller.
+ * <p>A generator holds a session, so it belongs to one caller at a time; its model may be shared. A
+ * batch of prompts of different lengths is padded (on the left, as published tokenizers do) and
+ * masked by the caller.
  */
 public final class Generator implements AutoCloseable {
   private final GraniteForCausalLM model;
@@ -46,10 +48,12 @@ public final class Generator implements AutoCloseable {
    * @param config options
    * @param listener told of each token
    * @return the new tokens
-   * @throws IllegalArgumentException if the prompt or an option is out of range, or an option is not supported
+   * @throws IllegalArgumentException if the prompt or an option is out of range, or an option is
+   *     not supported
    * @throws NonFiniteLogitsException if the model's scores are not finite
    * @throws org.graniteffm.runtime.model.ClosedException if the model or this generator is closed
-   * @throws org.graniteffm.runtime.model.ConcurrentUseException if this generator is generating already
+   * @throws org.graniteffm.runtime.model.ConcurrentUseException if this generator is generating
+   *     already
    */
   public Generation generate(int[] prompt, GenerationConfig config, TokenListener listener) {
     return generate(new int[][] {prompt}, null, config, listener, () -> false);
@@ -62,12 +66,15 @@ public final class Generator implements AutoCloseable {
    * @param attentionMask {@code [batch][tokens]}, 0 for padding; or null
    * @param config options
    * @param listener told of each token
-   * @param cancelled asked between tokens and between blocks of a long prompt; true ends the generation
+   * @param cancelled asked between tokens and between blocks of a long prompt; true ends the
+   *     generation
    * @return the new tokens
-   * @throws IllegalArgumentException if the prompts or an option is out of range, or an option is not supported
+   * @throws IllegalArgumentException if the prompts or an option is out of range, or an option is
+   *     not supported
    * @throws NonFiniteLogitsException if the model's scores are not finite
    * @throws org.graniteffm.runtime.model.ClosedException if the model or this generator is closed
-   * @throws org.graniteffm.runtime.model.ConcurrentUseException if this generator is generating already
+   * @throws org.graniteffm.runtime.model.ConcurrentUseException if this generator is generating
+   *     already
    */
   public Generation generate(
       int[][] inputIds,
@@ -249,7 +256,9 @@ public final class Generator implements AutoCloseable {
 
     /** What finished rows of a batch go on with. */
     private int padToken() {
-      return config.padTokenId().orElse(config.eosTokenIds().isEmpty() ? 0 : config.eosTokenIds().get(0));
+      return config
+          .padTokenId()
+          .orElse(config.eosTokenIds().isEmpty() ? 0 : config.eosTokenIds().get(0));
     }
 
     private boolean allFinished() {
@@ -282,7 +291,10 @@ public final class Generator implements AutoCloseable {
       return List.copyOf(sequences);
     }
 
-    /** Hands the session its next tokens: the prompts first, then one token a row, or everything without a cache. */
+    /**
+     * Hands the session its next tokens: the prompts first, then one token a row, or everything
+     * without a cache.
+     */
     private final class Feed {
       private final MemorySegment keyMask; // [rows, length()] or null
       private final int[] seenTokens = new int[rows]; // unmasked so far: the next position
@@ -318,8 +330,7 @@ public final class Generator implements AutoCloseable {
           for (int i = 0; i < count; i++) {
             int column = past + i;
             ids[row * count + i] = tokens[row * length() + column];
-            boolean visible =
-                mask == null || column >= promptLength || mask[row][column] != 0;
+            boolean visible = mask == null || column >= promptLength || mask[row][column] != 0;
             // padding sees nothing that matters; its position only has to be a legal one
             positions[row * count + i] = visible ? seenTokens[row]++ : 0;
           }

@@ -7,8 +7,9 @@ import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 
 /**
- * Chooses the next token of one sequence from its scores, in the reference's order: repetition penalty, least length,
- * and then the largest score, or with sampling temperature, top-k, top-p, min-p and a draw.
+ * Chooses the next token of one sequence from its scores, in the reference's order: repetition
+ * penalty, least length, and then the largest score, or with sampling temperature, top-k, top-p,
+ * min-p and a draw.
  *
  * <p>Holds the sequence's random numbers and the tokens it has seen. Allocates nothing per token.
  */
@@ -142,7 +143,10 @@ final class Sampler {
     return candidates[i];
   }
 
-  /** Puts the ids whose score is not below the k-th largest into candidates; scores that tie with it stay. */
+  /**
+   * Puts the ids whose score is not below the k-th largest into candidates; scores that tie with it
+   * stay.
+   */
   private int selectTopK() {
     float least = kthLargest();
     int count = 0;
@@ -221,13 +225,14 @@ final class Sampler {
     return scores[a] < scores[b] || (scores[a] == scores[b] && a > b);
   }
 
-  /** Drops from the small end while what is dropped adds up to no more than 1 - p; at least one stays. */
+  /**
+   * Drops from the small end while what is dropped adds up to no more than 1 - p; at least one
+   * stays.
+   */
   private int keepTopP(int count, double total) {
     double droppable = (1 - config.topP()) * total;
     double dropped = 0;
-    while (config.topP() < 1
-        && count > 1
-        && dropped + probabilities[count - 1] <= droppable) {
+    while (config.topP() < 1 && count > 1 && dropped + probabilities[count - 1] <= droppable) {
       dropped += probabilities[--count];
     }
     return count;

@@ -2,7 +2,10 @@ package org.graniteffm.runtime.generate;
 
 import java.util.List;
 
-/** A generation option asks for what this library does not do; ignoring it would change the result in silence. */
+/**
+ * A generation option asks for what this library does not do; ignoring it would change the result
+ * in silence.
+ */
 public class UnsupportedOptionException extends IllegalArgumentException {
   private static final long serialVersionUID = 1L;
 

@@ -1,5 +1,6 @@
 /**
- * Generation: from prompts to tokens, one at a time, on top of {@code org.graniteffm.runtime.model}.
+ * Generation: from prompts to tokens, one at a time, on top of {@code
+ * org.graniteffm.runtime.model}.
  *
  * <p>Start with {@link org.graniteffm.runtime.generate.Generator} and {@link
  * org.graniteffm.runtime.generate.GenerationConfig}. A generator belongs to one caller at a time.

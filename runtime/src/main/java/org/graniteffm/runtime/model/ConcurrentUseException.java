@@ -1,6 +1,9 @@
 package org.graniteffm.runtime.model;
 
-/** An object that belongs to one caller at a time was used by a second one, or from a callback of its own. */
+/**
+ * An object that belongs to one caller at a time was used by a second one, or from a callback of
+ * its own.
+ */
 public class ConcurrentUseException extends IllegalStateException {
   private static final long serialVersionUID = 1L;
 

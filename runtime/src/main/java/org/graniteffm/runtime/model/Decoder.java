@@ -11,9 +11,10 @@ import org.graniteffm.runtime.ops.Ops.CacheView;
 import org.graniteffm.runtime.ops.Workers;
 
 /**
- * The forward pass: a block of new tokens of each sequence through all layers, their keys and values appended to the
- * cache. Weights and config are shared; the scratch state is this object's own, so it belongs to one caller at a time. A
- * pass over as many rows as an earlier one allocates nothing.
+ * The forward pass: a block of new tokens of each sequence through all layers, their keys and
+ * values appended to the cache. Weights and config are shared; the scratch state is this object's
+ * own, so it belongs to one caller at a time. A pass over as many rows as an earlier one allocates
+ * nothing.
  */
 final class Decoder implements AutoCloseable {
   private final GraniteConfig config;
@@ -149,8 +150,7 @@ final class Decoder implements AutoCloseable {
     }
     for (int sequence = 0; sequence < in.batch; sequence++) {
       for (int token = 0; token < in.tokens; token++) {
-        int position =
-            in.positions == null ? past + token : in.positions[in.at(sequence, token)];
+        int position = in.positions == null ? past + token : in.positions[in.at(sequence, token)];
         rope.fill(position, s.cos, s.sin, (long) sequence * in.tokens + token);
       }
     }
@@ -200,7 +200,11 @@ final class Decoder implements AutoCloseable {
     long bytes = (long) config.hiddenSize() * Float.BYTES;
     for (int i = 0; i < count; i++) { // f is free by now
       MemorySegment.copy(
-          s.h.segment(), s.h.rowOffset(firstRow + i * step), s.f.segment(), s.f.rowOffset(i), bytes);
+          s.h.segment(),
+          s.h.rowOffset(firstRow + i * step),
+          s.f.segment(),
+          s.f.rowOffset(i),
+          bytes);
     }
     ops.linear(s.f, count, 1 / config.logitsScaling(), weights.head(), logits);
   }
@@ -218,7 +222,10 @@ final class Decoder implements AutoCloseable {
     arena.close();
   }
 
-  /** A block of new tokens of each sequence: what one call of {@link #forward} takes, to be filled again and again. */
+  /**
+   * A block of new tokens of each sequence: what one call of {@link #forward} takes, to be filled
+   * again and again.
+   */
   static final class Block {
     /** Sequences. */
     int batch;
@@ -247,7 +254,10 @@ final class Decoder implements AutoCloseable {
     /** Bytes from one sequence's mask to the next. */
     long maskStride;
 
-    /** {@code [batch, callTokens]}: at which token its packed sequence starts; null if a row is one sequence. */
+    /**
+     * {@code [batch, callTokens]}: at which token its packed sequence starts; null if a row is one
+     * sequence.
+     */
     int[] sequenceStarts;
 
     int at(int sequence, int token) {

@@ -2,7 +2,10 @@ package org.graniteffm.runtime.model;
 
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** Sees to it that an object has one caller at a time; a caller's own callbacks count as a second one. */
+/**
+ * Sees to it that an object has one caller at a time; a caller's own callbacks count as a second
+ * one.
+ */
 public final class ExclusiveUse {
   private final String name;
   private final AtomicBoolean used = new AtomicBoolean();

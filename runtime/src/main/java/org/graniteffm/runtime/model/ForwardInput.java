@@ -4,21 +4,23 @@ import java.util.Objects;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
- * What {@link Session#forward} takes, under the names transformers' {@code forward} gives it. All arrays are {@code
- * [batch][tokens]}; they are not copied and must not change during the call.
+ * What {@link Session#forward} takes, under the names transformers' {@code forward} gives it. All
+ * arrays are {@code [batch][tokens]}; they are not copied and must not change during the call.
  *
  * @param inputIds token ids, or null if there are inputsEmbeds
- * @param inputsEmbeds {@code [batch, tokens, H]} F32, contiguous, multiplied by embedding_multiplier like looked-up
- *     embeddings; or null
+ * @param inputsEmbeds {@code [batch, tokens, H]} F32, contiguous, multiplied by
+ *     embedding_multiplier like looked-up embeddings; or null
  * @param attentionMask {@code [batch][past + tokens]}, 0 hides a token; or null
- * @param positionIds from 0; or null for {@code past, past + 1, …}. Without a mask and a cache each jump in a row of
- *     positions starts a new packed sequence, which attention does not look beyond
- * @param labels ids to predict, each compared with the logits one position before; -100 counts for nothing; or null
+ * @param positionIds from 0; or null for {@code past, past + 1, …}. Without a mask and a cache each
+ *     jump in a row of positions starts a new packed sequence, which attention does not look beyond
+ * @param labels ids to predict, each compared with the logits one position before; -100 counts for
+ *     nothing; or null
  * @param pastKeyValues cache to continue, updated in place; or null
  * @param useCache whether to return a cache where none was given
  * @param outputHiddenStates whether to return all hidden states
  * @param outputAttentions whether to return attention probabilities
- * @param outputRouterLogits whether to return router logits and the auxiliary loss (mixture of experts)
+ * @param outputRouterLogits whether to return router logits and the auxiliary loss (mixture of
+ *     experts)
  * @param logitsToKeep logits of only so many last positions; 0 keeps all
  */
 public record ForwardInput(

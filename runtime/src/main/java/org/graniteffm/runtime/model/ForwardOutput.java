@@ -6,8 +6,8 @@ import java.util.OptionalDouble;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
- * What {@link Session#forward} returns, under the names transformers' model outputs give it. Owns its tensors, and the
- * cache if the call made one: {@link #close} frees them all.
+ * What {@link Session#forward} returns, under the names transformers' model outputs give it. Owns
+ * its tensors, and the cache if the call made one: {@link #close} frees them all.
  */
 public final class ForwardOutput implements AutoCloseable {
   private final Arena arena;
@@ -57,7 +57,8 @@ public final class ForwardOutput implements AutoCloseable {
   }
 
   /**
-   * The loss, if labels were given: {@link #lmLoss}, plus router_aux_loss_coef times {@link #auxLoss} where there is one.
+   * The loss, if labels were given: {@link #lmLoss}, plus router_aux_loss_coef times {@link
+   * #auxLoss} where there is one.
    *
    * @return in nats
    */
@@ -75,7 +76,8 @@ public final class ForwardOutput implements AutoCloseable {
   }
 
   /**
-   * The experts' balancing loss, if router logits were asked for; the number of experts per token in perfect balance.
+   * The experts' balancing loss, if router logits were asked for; the number of experts per token
+   * in perfect balance.
    *
    * @return without the coefficient
    */

@@ -9,11 +9,12 @@ import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.Checkpoint;
 
 /**
- * A Granite language model, dense or mixture of experts, over the weights of a checkpoint folder where the files have
- * them.
+ * A Granite language model, dense or mixture of experts, over the weights of a checkpoint folder
+ * where the files have them.
  *
- * <p>A model is immutable and may be shared between threads; each caller has a {@link Session} of its own. Closing waits
- * for running calls, which end at their next token, and then unmaps the files.
+ * <p>A model is immutable and may be shared between threads; each caller has a {@link Session} of
+ * its own. Closing waits for running calls, which end at their next token, and then unmaps the
+ * files.
  */
 public final class GraniteForCausalLM implements AutoCloseable {
   private final GraniteConfig config;
@@ -38,8 +39,10 @@ public final class GraniteForCausalLM implements AutoCloseable {
    *
    * @param directory holds config.json and model.safetensors, or an index and its shards
    * @return the model
-   * @throws org.graniteffm.runtime.ModelFormatException if a file's content is malformed or does not fit the config
-   * @throws org.graniteffm.runtime.UnsupportedModelException if the checkpoint asks for what this library does not do
+   * @throws org.graniteffm.runtime.ModelFormatException if a file's content is malformed or does
+   *     not fit the config
+   * @throws org.graniteffm.runtime.UnsupportedModelException if the checkpoint asks for what this
+   *     library does not do
    * @throws IOException if a file cannot be read
    */
   public static GraniteForCausalLM load(Path directory) throws IOException {
@@ -52,8 +55,10 @@ public final class GraniteForCausalLM implements AutoCloseable {
    * @param directory holds config.json and model.safetensors, or an index and its shards
    * @param workers the threads to compute with; not closed with the model
    * @return the model
-   * @throws org.graniteffm.runtime.ModelFormatException if a file's content is malformed or does not fit the config
-   * @throws org.graniteffm.runtime.UnsupportedModelException if the checkpoint asks for what this library does not do
+   * @throws org.graniteffm.runtime.ModelFormatException if a file's content is malformed or does
+   *     not fit the config
+   * @throws org.graniteffm.runtime.UnsupportedModelException if the checkpoint asks for what this
+   *     library does not do
    * @throws IOException if a file cannot be read
    */
   public static GraniteForCausalLM load(Path directory, Workers workers) throws IOException {
@@ -128,7 +133,8 @@ public final class GraniteForCausalLM implements AutoCloseable {
   }
 
   /**
-   * Keeps the model open until the returned object is closed: for work of many calls, such as a generation.
+   * Keeps the model open until the returned object is closed: for work of many calls, such as a
+   * generation.
    *
    * @return to be closed by the same thread
    * @throws ClosedException if the model is closed
@@ -160,17 +166,17 @@ public final class GraniteForCausalLM implements AutoCloseable {
   }
 
   /**
-   * Waits for running calls, which end at their next token or block with a {@link ClosedException}, and frees everything.
-   * A model that is closed already stays so.
+   * Waits for running calls, which end at their next token or block with a {@link ClosedException},
+   * and frees everything. A model that is closed already stays so.
    *
-   * @throws ClosedException if called from within a call of this model, such as a callback of its generation
+   * @throws ClosedException if called from within a call of this model, such as a callback of its
+   *     generation
    */
   @Override
   public void close() {
-    lease.close(
-        () -> {
-          checkpoint.close();
-          arena.close();
-        });
+    lease.close(() -> {
+      checkpoint.close();
+      arena.close();
+    });
   }
 }

@@ -12,9 +12,9 @@ import org.graniteffm.runtime.tensor.Tensor;
 /**
  * Keys (rotated) and values of the tokens seen so far, f32: Hugging Face's past_key_values.
  *
- * <p>Each layer has keys and values as {@code [batch, num_key_value_heads, capacity, head_dim]}, so that attention reads
- * one head of one sequence as one stream. A cache grows by doubling, owns its memory, and belongs to one caller at a
- * time.
+ * <p>Each layer has keys and values as {@code [batch, num_key_value_heads, capacity, head_dim]}, so
+ * that attention reads one head of one sequence as one stream. A cache grows by doubling, owns its
+ * memory, and belongs to one caller at a time.
  */
 public final class KvCache implements AutoCloseable {
   private static final int FIRST_CAPACITY = 64;
@@ -67,11 +67,7 @@ public final class KvCache implements AutoCloseable {
    */
   public static long byteSize(GraniteConfig config, int batch, long tokens) {
     long perToken =
-        2L
-            * config.numHiddenLayers()
-            * config.numKeyValueHeads()
-            * config.headDim()
-            * Float.BYTES;
+        2L * config.numHiddenLayers() * config.numKeyValueHeads() * config.headDim() * Float.BYTES;
     return Math.multiplyExact(Math.multiplyExact(perToken, batch), tokens);
   }
 
@@ -229,7 +225,9 @@ public final class KvCache implements AutoCloseable {
     before.close();
   }
 
-  /** Allocates in the present arena; if that fails the arena is closed and nothing else has changed. */
+  /**
+   * Allocates in the present arena; if that fails the arena is closed and nothing else has changed.
+   */
   private void reallocate(int newCapacity) {
     try {
       long bytes = layerBytes(newCapacity);

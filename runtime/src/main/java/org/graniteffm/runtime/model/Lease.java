@@ -3,8 +3,9 @@ package org.graniteffm.runtime.model;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
- * Counts the running calls on something that must not go away under them: calls hold the lease, closing waits until none
- * does. Once closing has begun no call starts, and those that run are told at their next check.
+ * Counts the running calls on something that must not go away under them: calls hold the lease,
+ * closing waits until none does. Once closing has begun no call starts, and those that run are told
+ * at their next check.
  */
 final class Lease {
   private final String name;
@@ -44,7 +45,8 @@ final class Lease {
    * Closes once, after the calls that run have ended.
    *
    * @param action what to free
-   * @throws ClosedException if the caller is itself within such a call, since waiting for it would never end
+   * @throws ClosedException if the caller is itself within such a call, since waiting for it would
+   *     never end
    */
   void close(Runnable action) {
     if (lock.getReadHoldCount() > 0) {

@@ -61,7 +61,8 @@ final class Losses {
   }
 
   /**
-   * The balancing loss over all layers and unmasked tokens together: {@code E · Σ_e (count_e / N) · (Σ prob_e / N)}.
+   * The balancing loss over all layers and unmasked tokens together: {@code E · Σ_e (count_e / N) ·
+   * (Σ prob_e / N)}.
    *
    * @param config E and k
    * @param routerLogits for each layer {@code [batch * tokens, E]} F32

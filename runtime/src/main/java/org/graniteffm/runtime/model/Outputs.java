@@ -31,8 +31,7 @@ final class Outputs implements Decoder.Recorder {
     }
     for (int i = 0; input.outputAttentions() && i < layers; i++) {
       attentions.add(
-          Tensor.allocate(
-              arena, DType.F32, batch, config.numAttentionHeads(), tokens, keys));
+          Tensor.allocate(arena, DType.F32, batch, config.numAttentionHeads(), tokens, keys));
     }
     if (input.outputRouterLogits() && config instanceof GraniteMoeConfig moe) {
       for (int i = 0; i < layers; i++) {

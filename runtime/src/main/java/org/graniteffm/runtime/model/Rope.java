@@ -6,11 +6,12 @@ import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.RopeParameters;
 
 /**
- * Angles of the rotary positions: {@code angle = position * inv_freq[i]} for the {@code i}-th of {@code headDim / 2}
- * pairs, in radians. How the frequencies come about differs by type, as in transformers' modeling_rope_utils.py.
+ * Angles of the rotary positions: {@code angle = position * inv_freq[i]} for the {@code i}-th of
+ * {@code headDim / 2} pairs, in radians. How the frequencies come about differs by type, as in
+ * transformers' modeling_rope_utils.py.
  *
- * <p>Powers are rounded to f32 and the angle is an f32 product, as in the reference, so that large positions agree; only
- * sine and cosine are taken in double.
+ * <p>Powers are rounded to f32 and the angle is an f32 product, as in the reference, so that large
+ * positions agree; only sine and cosine are taken in double.
  */
 final class Rope {
   private final RopeParameters parameters;

@@ -80,8 +80,7 @@ final class Scratch implements AutoCloseable {
             + 2L * config.numKeyValueHeads() * config.headDim();
     if (config instanceof GraniteMoeConfig moe) {
       floats += moe.numLocalExperts();
-      floats +=
-          (2L + moe.hiddenSize() + 2L * moe.intermediateSize()) * moe.numExpertsPerTok();
+      floats += (2L + moe.hiddenSize() + 2L * moe.intermediateSize()) * moe.numExpertsPerTok();
     } else {
       floats += 2L * config.intermediateSize();
     }

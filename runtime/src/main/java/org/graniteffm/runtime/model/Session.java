@@ -16,14 +16,17 @@ import org.graniteffm.runtime.tensor.DType;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
- * The scratch state of one caller's forward passes. The model behind it is shared; a session belongs to one caller at a
- * time, and a second thread gets a {@link ConcurrentUseException}.
+ * The scratch state of one caller's forward passes. The model behind it is shared; a session
+ * belongs to one caller at a time, and a second thread gets a {@link ConcurrentUseException}.
  *
- * <p>{@link #forward} has every input and output of transformers' forward; {@link #nextLogits} is the quick way for
- * decoding: it allocates nothing once it has seen its largest block.
+ * <p>{@link #forward} has every input and output of transformers' forward; {@link #nextLogits} is
+ * the quick way for decoding: it allocates nothing once it has seen its largest block.
  */
 public final class Session implements AutoCloseable {
-  /** Rows (sequences times tokens) that go through the layers together; longer prompts are cut into such blocks. */
+  /**
+   * Rows (sequences times tokens) that go through the layers together; longer prompts are cut into
+   * such blocks.
+   */
   public static final int BLOCK_ROWS = 512;
 
   private final GraniteForCausalLM model;
@@ -65,7 +68,8 @@ public final class Session implements AutoCloseable {
    *
    * @param input what to compute, and what to return
    * @return the results, to be closed
-   * @throws IllegalArgumentException if the input does not fit the model or itself; the message names the argument
+   * @throws IllegalArgumentException if the input does not fit the model or itself; the message
+   *     names the argument
    * @throws ClosedException if the session or the model is closed
    * @throws ConcurrentUseException if another thread is using this session
    * @throws InsufficientMemoryException if cache or results find no memory
@@ -81,16 +85,18 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Appends tokens to a cache and returns the scores of what comes next. Allocates nothing when called with no more rows
-   * than before and with room in the cache.
+   * Appends tokens to a cache and returns the scores of what comes next. Allocates nothing when
+   * called with no more rows than before and with room in the cache.
    *
    * @param cache of {@code batch} sequences, updated
    * @param ids {@code [batch, tokens]}, row after row; may be longer than that
    * @param tokens new ones per sequence, at least 1
    * @param positions {@code [batch, tokens]} or null for {@code past, past + 1, …}
-   * @param mask {@code [batch, maskStride]} bytes over cache and new tokens, 0 hides a token; or null
+   * @param mask {@code [batch, maskStride]} bytes over cache and new tokens, 0 hides a token; or
+   *     null
    * @param maskStride bytes from one sequence's mask to the next, at least {@code past + tokens}
-   * @return {@code [batch, V]} f32: scores behind the last token of each sequence, valid until the next call
+   * @return {@code [batch, V]} f32: scores behind the last token of each sequence, valid until the
+   *     next call
    * @throws IllegalArgumentException if an argument does not fit the model; the message names it
    * @throws ClosedException if the session or the model is closed
    * @throws ConcurrentUseException if another thread is using this session
@@ -333,8 +339,7 @@ public final class Session implements AutoCloseable {
       for (int i = 0; i < batch; i++) {
         if (rows[i].length != length) {
           throw new IllegalArgumentException(
-              "%s: row %d has %d columns, expected %d"
-                  .formatted(name, i, rows[i].length, length));
+              "%s: row %d has %d columns, expected %d".formatted(name, i, rows[i].length, length));
         }
       }
     }
@@ -471,8 +476,7 @@ public final class Session implements AutoCloseable {
       for (int row = 0; row < batch; row++) {
         long to = (long) row * keep + first - (tokens - keep);
         Matrix rows =
-            new Matrix(
-                kept.segment().asSlice(to * vocabulary * Float.BYTES), count, vocabulary);
+            new Matrix(kept.segment().asSlice(to * vocabulary * Float.BYTES), count, vocabulary);
         decoder.logits((long) row * in.tokens + first - in.firstToken, 1, count, rows);
       }
     }

@@ -11,8 +11,9 @@ import org.graniteffm.runtime.safetensors.Checkpoint;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
- * The weights of a model under their roles, each where its file has it. Only vectors (norms and biases, some hundred
- * kilobytes in all) are widened to f32 once, so that the kernels that take them need no variant for each type.
+ * The weights of a model under their roles, each where its file has it. Only vectors (norms and
+ * biases, some hundred kilobytes in all) are widened to f32 once, so that the kernels that take
+ * them need no variant for each type.
  *
  * @param embedding {@code [V, H]}
  * @param blocks one for each layer
@@ -62,7 +63,10 @@ record Weights(Tensor embedding, Block[] blocks, MemorySegment norm, Linear head
    */
   record Moe(Linear router, Tensor input, Tensor output) implements FeedForward {}
 
-  /** Finds all tensors and checks their shapes against the config, before anything else is allocated. */
+  /**
+   * Finds all tensors and checks their shapes against the config, before anything else is
+   * allocated.
+   */
   static Weights bind(Checkpoint checkpoint, GraniteConfig config, Arena arena) throws IOException {
     return new Binder(checkpoint, config, arena).bind();
   }
@@ -80,8 +84,8 @@ record Weights(Tensor embedding, Block[] blocks, MemorySegment norm, Linear head
     }
 
     /**
-     * A head in the file is used even where the config ties it: transformers warns and does not tie them if they differ,
-     * and if they do not differ it makes none.
+     * A head in the file is used even where the config ties it: transformers warns and does not tie
+     * them if they differ, and if they do not differ it makes none.
      */
     private Linear head(Tensor embedding) throws IOException {
       String name = "lm_head.weight";
@@ -133,7 +137,10 @@ record Weights(Tensor embedding, Block[] blocks, MemorySegment norm, Linear head
           checkpoint.require(output, experts, hidden, intermediate));
     }
 
-    /** The second name if the checkpoint has it and not the first; else the first, for the error message. */
+    /**
+     * The second name if the checkpoint has it and not the first; else the first, for the error
+     * message.
+     */
     private String present(String published, String inMemory) {
       return checkpoint.find(published) == null && checkpoint.find(inMemory) != null
           ? inMemory

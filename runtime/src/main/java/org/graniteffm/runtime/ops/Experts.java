@@ -9,13 +9,16 @@ import org.graniteffm.runtime.config.Activation;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
- * A mixture of experts: each token goes through the {@code k} experts its router prefers, and through no other.
+ * A mixture of experts: each token goes through the {@code k} experts its router prefers, and
+ * through no other.
  *
- * <p>One token reads just the rows of its own experts, cut finely over the threads. Many tokens are grouped by expert, so
- * that each expert's weights are read once for all its tokens; the results are then added up token by token, in the order
- * of the token's own ranking, whichever thread computed them.
+ * <p>One token reads just the rows of its own experts, cut finely over the threads. Many tokens are
+ * grouped by expert, so that each expert's weights are read once for all its tokens; the results
+ * are then added up token by token, in the order of the token's own ranking, whichever thread
+ * computed them.
  *
- * <p>An instance belongs to one session, is used by one thread at a time and allocates nothing in {@link #apply}.
+ * <p>An instance belongs to one session, is used by one thread at a time and allocates nothing in
+ * {@link #apply}.
  */
 public final class Experts {
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
@@ -31,9 +34,11 @@ public final class Experts {
   private final MemorySegment ids; // [rows, k] i32
   private final MemorySegment weights; // [rows, k] f32
   private final Matrix routed; // [rows * k, H]: an expert's inputs, and then its outputs
-  private final Matrix gateUp; // [rows * k, 2I]: gate and up, and then the activation in the gate's place
+  private final Matrix
+      gateUp; // [rows * k, 2I]: gate and up, and then the activation in the gate's place
 
-  // Assignments (token, rank) sorted by expert: those of expert e stand at start[e] to start[e + 1].
+  // Assignments (token, rank) sorted by expert: those of expert e stand at start[e] to start[e +
+  // 1].
   private final int[] start;
   private final int[] tokenOf;
   private final int[] placeOf; // [rows * k]: where the token's assignment of that rank stands
@@ -155,9 +160,18 @@ public final class Experts {
     int n = Math.min(upSliceRows, 2 * intermediate - first);
     ops.gemm()
         .multiply(
-            x.segment(), 0, x.cols(), 1, input, (long) expertAt(rank) * 2 * intermediate + first, n,
-            1f, gateUp.segment(), gateUp.rowOffset(rank) + (long) first * Float.BYTES,
-            gateUp.cols(), worker);
+            x.segment(),
+            0,
+            x.cols(),
+            1,
+            input,
+            (long) expertAt(rank) * 2 * intermediate + first,
+            n,
+            1f,
+            gateUp.segment(),
+            gateUp.rowOffset(rank) + (long) first * Float.BYTES,
+            gateUp.cols(),
+            worker);
   }
 
   private void downSlice(int slice, int worker) {
@@ -167,10 +181,21 @@ public final class Experts {
     for (int rank = 0; rank < k; rank++) {
       long row = (long) expertAt(rank) * hidden + first;
       Kernels.gemv(
-          type, output.segment(), row * intermediate * output.dtype().byteSize(), intermediate, n,
-          intermediate, gateUp.segment(), gateUp.rowOffset(rank), gateUp.cols(), 1,
-          weights.getAtIndex(Ops.FLOAT, rank), rank == 0 ? 0f : 1f, y.segment(),
-          (long) first * Float.BYTES, y.cols());
+          type,
+          output.segment(),
+          row * intermediate * output.dtype().byteSize(),
+          intermediate,
+          n,
+          intermediate,
+          gateUp.segment(),
+          gateUp.rowOffset(rank),
+          gateUp.cols(),
+          1,
+          weights.getAtIndex(Ops.FLOAT, rank),
+          rank == 0 ? 0f : 1f,
+          y.segment(),
+          (long) first * Float.BYTES,
+          y.cols());
     }
   }
 
@@ -209,17 +234,34 @@ public final class Experts {
     for (int n = 0; n < 2 * intermediate; n += Gemm.PANEL_ROWS) {
       ops.gemm()
           .multiply(
-              routed.segment(), routed.rowOffset(first), routed.cols(), count, input, row + n,
-              Math.min(Gemm.PANEL_ROWS, 2 * intermediate - n), 1f, gateUp.segment(),
-              gateUp.rowOffset(first) + (long) n * Float.BYTES, gateUp.cols(), worker);
+              routed.segment(),
+              routed.rowOffset(first),
+              routed.cols(),
+              count,
+              input,
+              row + n,
+              Math.min(Gemm.PANEL_ROWS, 2 * intermediate - n),
+              1f,
+              gateUp.segment(),
+              gateUp.rowOffset(first) + (long) n * Float.BYTES,
+              gateUp.cols(),
+              worker);
     }
     activate(first, count);
     for (int n = 0; n < hidden; n += Gemm.PANEL_ROWS) {
       ops.gemm()
           .multiply(
-              gateUp.segment(), gateUp.rowOffset(first), gateUp.cols(), count, output,
-              (long) expert * hidden + n, Math.min(Gemm.PANEL_ROWS, hidden - n), 1f,
-              routed.segment(), routed.rowOffset(first) + (long) n * Float.BYTES, routed.cols(),
+              gateUp.segment(),
+              gateUp.rowOffset(first),
+              gateUp.cols(),
+              count,
+              output,
+              (long) expert * hidden + n,
+              Math.min(Gemm.PANEL_ROWS, hidden - n),
+              1f,
+              routed.segment(),
+              routed.rowOffset(first) + (long) n * Float.BYTES,
+              routed.cols(),
               worker);
     }
   }
@@ -227,9 +269,18 @@ public final class Experts {
   private void activate(int first, int count) {
     long offset = gateUp.rowOffset(first);
     Ops.gatedActivation(
-        activation, gateUp.segment(), offset, gateUp.cols(), gateUp.segment(),
-        offset + (long) intermediate * Float.BYTES, gateUp.cols(), count, intermediate,
-        gateUp.segment(), offset, gateUp.cols());
+        activation,
+        gateUp.segment(),
+        offset,
+        gateUp.cols(),
+        gateUp.segment(),
+        offset + (long) intermediate * Float.BYTES,
+        gateUp.cols(),
+        count,
+        intermediate,
+        gateUp.segment(),
+        offset,
+        gateUp.cols());
   }
 
   private void combineSlice(int slice, int worker) {
@@ -239,8 +290,14 @@ public final class Experts {
     for (int token = first; token < last; token++) {
       for (int a = token * k; a < token * k + k; a++) {
         Kernels.addScaled(
-            y.segment(), y.rowOffset(token), y.cols(), routed.segment(),
-            routed.rowOffset(placeOf[a]), routed.cols(), weights.getAtIndex(Ops.FLOAT, a), 1,
+            y.segment(),
+            y.rowOffset(token),
+            y.cols(),
+            routed.segment(),
+            routed.rowOffset(placeOf[a]),
+            routed.cols(),
+            weights.getAtIndex(Ops.FLOAT, a),
+            1,
             hidden);
       }
     }

@@ -8,24 +8,27 @@ import org.graniteffm.runtime.tensor.DType;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
- * Activations times a range of weight rows on one thread: the piece of work that both {@link Ops#linear} and {@link
- * Experts} hand to the pool.
+ * Activations times a range of weight rows on one thread: the piece of work that both {@link
+ * Ops#linear} and {@link Experts} hand to the pool.
  *
- * <p>Few activation rows go through the gemv kernel, which streams the weights once at the speed of memory. Many go
- * through OpenBLAS sgemm: straight on the mapping where the weights are f32, and otherwise on a panel of weights that
- * was widened to f32 a moment ago and is still in the cache.
+ * <p>Few activation rows go through the gemv kernel, which streams the weights once at the speed of
+ * memory. Many go through OpenBLAS sgemm: straight on the mapping where the weights are f32, and
+ * otherwise on a panel of weights that was widened to f32 a moment ago and is still in the cache.
  */
 final class Gemm {
   /** Up to this many activation rows the gemv kernel is the faster one. */
   static final int GEMV_ROWS = 16;
 
   /**
-   * Weight rows per sgemm call. sgemm packs all activations anew in each call, so a call needs enough weight rows to pay
-   * for that; and a fixed number, because the sums may depend on it and must not depend on the number of threads.
+   * Weight rows per sgemm call. sgemm packs all activations anew in each call, so a call needs
+   * enough weight rows to pay for that; and a fixed number, because the sums may depend on it and
+   * must not depend on the number of threads.
    */
   static final int PANEL_ROWS = 256;
 
-  /** Columns of a widened panel: {@code 256 * 1024 * 4} bytes are 1 MiB, about a second-level cache. */
+  /**
+   * Columns of a widened panel: {@code 256 * 1024 * 4} bytes are 1 MiB, about a second-level cache.
+   */
   static final int PANEL_COLS = 1024;
 
   private static final long PANEL_BYTES = (long) PANEL_ROWS * PANEL_COLS * Float.BYTES;
@@ -71,8 +74,21 @@ final class Gemm {
     long wOffset = firstRow * k * dtype.byteSize();
     if (rows <= GEMV_ROWS) {
       Kernels.gemv(
-          Linear.kernelType(dtype), weights, wOffset, k, count, k, x, xOffset, xStride, rows,
-          alpha, 0f, y, yOffset, yStride);
+          Linear.kernelType(dtype),
+          weights,
+          wOffset,
+          k,
+          count,
+          k,
+          x,
+          xOffset,
+          xStride,
+          rows,
+          alpha,
+          0f,
+          y,
+          yOffset,
+          yStride);
     } else if (dtype == DType.F32 && weights.address() % Float.BYTES == 0) {
       Blas.sgemm(
           rows, count, k, alpha, x, xOffset, xStride, weights, wOffset, k, 0f, y, yOffset, yStride);
@@ -84,8 +100,20 @@ final class Gemm {
         Kernels.widen(
             weights, wOffset + (long) c * dtype.byteSize(), type, k, count, cols, panel, 0, cols);
         Blas.sgemm(
-            rows, count, cols, alpha, x, xOffset + (long) c * Float.BYTES, xStride, panel, 0, cols,
-            c == 0 ? 0f : 1f, y, yOffset, yStride);
+            rows,
+            count,
+            cols,
+            alpha,
+            x,
+            xOffset + (long) c * Float.BYTES,
+            xStride,
+            panel,
+            0,
+            cols,
+            c == 0 ? 0f : 1f,
+            y,
+            yOffset,
+            yStride);
       }
     }
   }
@@ -101,7 +129,8 @@ final class Gemm {
     if (rows > GEMV_ROWS) {
       return PANEL_ROWS;
     }
-    // long enough that taking a slice costs nothing, short enough that a stalled core holds up little
+    // long enough that taking a slice costs nothing, short enough that a stalled core holds up
+    // little
     long rowBytes = w.size(w.rank() - 1) * w.dtype().byteSize();
     return (int) Math.max(8, SLICE_BYTES / Math.max(1, rowBytes) & ~7L);
   }

@@ -15,11 +15,13 @@ public record Linear(Tensor weight, MemorySegment bias) {
   /**
    * Checks the operands.
    *
-   * @throws IllegalArgumentException if the weight is no contiguous matrix of a weight type, or the bias is too small
+   * @throws IllegalArgumentException if the weight is no contiguous matrix of a weight type, or the
+   *     bias is too small
    */
   public Linear {
     if (weight.rank() != 2 || !weight.isContiguous() || !weight.dtype().isWeight()) {
-      throw new IllegalArgumentException("weight: " + weight + " is not a contiguous weight matrix");
+      throw new IllegalArgumentException(
+          "weight: " + weight + " is not a contiguous weight matrix");
     }
     if (bias != null && bias.byteSize() < weight.size(0) * Float.BYTES) {
       throw new IllegalArgumentException("bias: smaller than " + weight.size(0) + " floats");

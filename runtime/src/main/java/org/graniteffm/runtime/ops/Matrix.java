@@ -4,8 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Scratch memory for activations: f32, {@code [rows, cols]}, contiguous. How many of the rows are in use is told to each
- * operation.
+ * Scratch memory for activations: f32, {@code [rows, cols]}, contiguous. How many of the rows are
+ * in use is told to each operation.
  *
  * @param segment at least {@code rows * cols * 4} bytes
  * @param rows how many there is room for

@@ -10,14 +10,16 @@ import org.graniteffm.runtime.tensor.Tensor;
 /**
  * The operations of a forward pass, each cut into slices for the pool.
  *
- * <p>An instance belongs to one session: it holds the jobs it gives to the pool, and is used by one thread at a time.
- * Its methods return when the result is there, and allocate nothing.
+ * <p>An instance belongs to one session: it holds the jobs it gives to the pool, and is used by one
+ * thread at a time. Its methods return when the result is there, and allocate nothing.
  */
 public final class Ops {
   private static final int ROWS_PER_SLICE = 16;
   private static final int QUERIES_PER_SLICE = 32;
 
-  /** Work below this many bytes read is done at once by the caller: waking another core costs more. */
+  /**
+   * Work below this many bytes read is done at once by the caller: waking another core costs more.
+   */
   static final long ALONE_BYTES = 48 << 10;
 
   private final Workers workers;
@@ -59,8 +61,19 @@ public final class Ops {
    */
   public void embed(Tensor table, MemorySegment ids, int rows, float multiplier, Matrix out) {
     Kernels.embed(
-        table.segment(), 0, Linear.kernelType(table.dtype()), table.stride(0), table.size(0), ids, 0,
-        rows, table.size(1), multiplier, out.segment(), 0, out.cols());
+        table.segment(),
+        0,
+        Linear.kernelType(table.dtype()),
+        table.stride(0),
+        table.size(0),
+        ids,
+        0,
+        rows,
+        table.size(1),
+        multiplier,
+        out.segment(),
+        0,
+        out.cols());
   }
 
   /**
@@ -174,7 +187,8 @@ public final class Ops {
   }
 
   /**
-   * Rotates queries in place, and keys on their way into the cache; copies the values there as well.
+   * Rotates queries in place, and keys on their way into the cache; copies the values there as
+   * well.
    *
    * @param q {@code [batch * tokens, heads * headDim]}, updated
    * @param k {@code [batch * tokens, kvHeads * headDim]}
@@ -253,7 +267,10 @@ public final class Ops {
     }
   }
 
-  /** One layer's keys and values, as the cache has them when a block of new tokens is being computed. */
+  /**
+   * One layer's keys and values, as the cache has them when a block of new tokens is being
+   * computed.
+   */
   public static final class CacheView {
     /** {@code [batch, kvHeads, capacity, headDim]} f32. */
     public MemorySegment keys;
@@ -329,22 +346,56 @@ public final class Ops {
       int cols = x.cols();
       if (activation != null) {
         gatedActivation(
-            activation, x.segment(), x.rowOffset(first), cols, up.segment(), up.rowOffset(first),
-            up.cols(), count, cols, out.segment(), out.rowOffset(first), out.cols());
+            activation,
+            x.segment(),
+            x.rowOffset(first),
+            cols,
+            up.segment(),
+            up.rowOffset(first),
+            up.cols(),
+            count,
+            cols,
+            out.segment(),
+            out.rowOffset(first),
+            out.cols());
       } else if (residual == null) {
         Kernels.rmsNorm(
-            x.segment(), x.rowOffset(first), cols, weight, 0, eps, count, cols, out.segment(),
-            out.rowOffset(first), out.cols());
+            x.segment(),
+            x.rowOffset(first),
+            cols,
+            weight,
+            0,
+            eps,
+            count,
+            cols,
+            out.segment(),
+            out.rowOffset(first),
+            out.cols());
       } else {
         Kernels.addRmsNorm(
-            x.segment(), x.rowOffset(first), cols, residual.segment(), residual.rowOffset(first),
-            residual.cols(), scale, weight, 0, eps, count, cols, out.segment(),
-            out.rowOffset(first), out.cols());
+            x.segment(),
+            x.rowOffset(first),
+            cols,
+            residual.segment(),
+            residual.rowOffset(first),
+            residual.cols(),
+            scale,
+            weight,
+            0,
+            eps,
+            count,
+            cols,
+            out.segment(),
+            out.rowOffset(first),
+            out.cols());
       }
     }
   }
 
-  /** {@code out = activation(gate) * up} on the calling thread; strides in elements, offsets in bytes. */
+  /**
+   * {@code out = activation(gate) * up} on the calling thread; strides in elements, offsets in
+   * bytes.
+   */
   static void gatedActivation(
       Activation activation,
       MemorySegment gate,
@@ -360,12 +411,31 @@ public final class Ops {
       long outStride) {
     if (activation == Activation.SILU) {
       Kernels.siluMul(
-          gate, gateOffset, gateStride, up, upOffset, upStride, rows, cols, out, outOffset,
+          gate,
+          gateOffset,
+          gateStride,
+          up,
+          upOffset,
+          upStride,
+          rows,
+          cols,
+          out,
+          outOffset,
           outStride);
     } else {
       Kernels.actMul(
-          kernelActivation(activation), gate, gateOffset, gateStride, up, upOffset, upStride, rows,
-          cols, out, outOffset, outStride);
+          kernelActivation(activation),
+          gate,
+          gateOffset,
+          gateStride,
+          up,
+          upOffset,
+          upStride,
+          rows,
+          cols,
+          out,
+          outOffset,
+          outStride);
     }
   }
 
@@ -434,12 +504,29 @@ public final class Ops {
       int n = Math.min(sliceRows[i], layer.outFeatures() - first);
       long yOffset = (long) first * Float.BYTES;
       gemm.multiply(
-          x.segment(), 0, x.cols(), rows, layer.weight(), first, n, alpha, y.segment(), yOffset,
-          y.cols(), worker);
+          x.segment(),
+          0,
+          x.cols(),
+          rows,
+          layer.weight(),
+          first,
+          n,
+          alpha,
+          y.segment(),
+          yOffset,
+          y.cols(),
+          worker);
       if (layer.bias() != null) {
         Kernels.addScaled(
-            y.segment(), yOffset, y.cols(), layer.bias(), (long) first * Float.BYTES, 0, alpha,
-            rows, n);
+            y.segment(),
+            yOffset,
+            y.cols(),
+            layer.bias(),
+            (long) first * Float.BYTES,
+            0,
+            alpha,
+            rows,
+            n);
       }
     }
   }
@@ -464,21 +551,41 @@ public final class Ops {
       long row = (long) sequence * tokens + token;
       long angle = row * (c.headDim / 2) * Float.BYTES;
       Kernels.rope(
-          q.segment(), q.rowOffset(row), q.cols(), c.heads, k.segment(), k.rowOffset(row), k.cols(),
-          c.kvHeads, c.headDim, cos, angle, sin, angle, n, c.keys,
-          c.headOffset(sequence, 0, c.past + token), (long) c.capacity * c.headDim);
+          q.segment(),
+          q.rowOffset(row),
+          q.cols(),
+          c.heads,
+          k.segment(),
+          k.rowOffset(row),
+          k.cols(),
+          c.kvHeads,
+          c.headDim,
+          cos,
+          angle,
+          sin,
+          angle,
+          n,
+          c.keys,
+          c.headOffset(sequence, 0, c.past + token),
+          (long) c.capacity * c.headDim);
       long headBytes = (long) c.headDim * Float.BYTES;
       for (int i = 0; i < n; i++) {
         for (int head = 0; head < c.kvHeads; head++) {
           MemorySegment.copy(
-              v.segment(), v.rowOffset(row + i) + head * headBytes, c.values,
-              c.headOffset(sequence, head, c.past + token + i), headBytes);
+              v.segment(),
+              v.rowOffset(row + i) + head * headBytes,
+              c.values,
+              c.headOffset(sequence, head, c.past + token + i),
+              headBytes);
         }
       }
     }
   }
 
-  /** Blocks of queries on one key/value head of one sequence; the last tokens, which see most keys, come first. */
+  /**
+   * Blocks of queries on one key/value head of one sequence; the last tokens, which see most keys,
+   * come first.
+   */
   private static final class AttentionJob implements Workers.Job {
     private Matrix q;
     private int tokens;
@@ -506,9 +613,24 @@ public final class Ops {
       long kv = c.headOffset(sequence, head, firstKey);
       long maskOffset = sequence * c.maskStride + firstKey;
       Kernels.attention(
-          q.segment(), q.rowOffset(row) + headOffset, q.cols(), group, n, c.keys, kv, c.values, kv,
-          c.headDim, c.past + token - firstKey, c.mask, c.mask == null ? 0 : maskOffset, c.headDim,
-          scale, out.segment(), out.rowOffset(row) + headOffset, out.cols());
+          q.segment(),
+          q.rowOffset(row) + headOffset,
+          q.cols(),
+          group,
+          n,
+          c.keys,
+          kv,
+          c.values,
+          kv,
+          c.headDim,
+          c.past + token - firstKey,
+          c.mask,
+          c.mask == null ? 0 : maskOffset,
+          c.headDim,
+          scale,
+          out.segment(),
+          out.rowOffset(row) + headOffset,
+          out.cols());
       if (c.mask != null) {
         int blind = Math.min(n, leadingHidden(sequence) - c.past - token);
         if (blind > 0) {

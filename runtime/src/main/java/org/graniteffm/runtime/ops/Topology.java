@@ -13,8 +13,8 @@ public final class Topology {
   private Topology() {}
 
   /**
-   * Physical cores within the process's affinity and cgroup quota. Two hardware threads of one core share the units that
-   * kernels keep busy, so a second one gains nothing.
+   * Physical cores within the process's affinity and cgroup quota. Two hardware threads of one core
+   * share the units that kernels keep busy, so a second one gains nothing.
    *
    * @return at least 1
    */

@@ -7,12 +7,14 @@ import java.util.concurrent.locks.LockSupport;
 /**
  * The one pool of threads that kernels run on.
  *
- * <p>A {@link Job} is cut into slices, and each thread takes the next slice when it is done with the one before: on a
- * shared machine a neighbour that takes a core away then delays one slice, not half of the work. The caller is worker 0
- * and takes slices too; the other threads are daemons that spin for a moment and then park.
+ * <p>A {@link Job} is cut into slices, and each thread takes the next slice when it is done with
+ * the one before: on a shared machine a neighbour that takes a core away then delays one slice, not
+ * half of the work. The caller is worker 0 and takes slices too; the other threads are daemons that
+ * spin for a moment and then park.
  *
- * <p>One job runs at a time. A caller that finds the pool busy with another caller's job runs all its slices itself, so
- * parallel sessions never wait for each other, and which thread runs a slice never changes what it computes.
+ * <p>One job runs at a time. A caller that finds the pool busy with another caller's job runs all
+ * its slices itself, so parallel sessions never wait for each other, and which thread runs a slice
+ * never changes what it computes.
  *
  * <p>{@link #run} allocates nothing.
  */
@@ -24,13 +26,14 @@ public final class Workers implements AutoCloseable {
      * Does one slice.
      *
      * @param slice from 0 to the number of slices minus 1
-     * @param worker from 0 to {@link Workers#size()} minus 1: at any time one thread of this job has this number, so it
-     *     may index scratch memory
+     * @param worker from 0 to {@link Workers#size()} minus 1: at any time one thread of this job
+     *     has this number, so it may index scratch memory
      */
     void slice(int slice, int worker);
   }
 
-  // A worker that has just run a job is likely to be needed again within a few microseconds, and waking it up costs
+  // A worker that has just run a job is likely to be needed again within a few microseconds, and
+  // waking it up costs
   // about fifty; so it looks for that long before it parks.
   private static final long SPIN_NANOS = 100_000;
   private static final int LOOKS_PER_CLOCK = 64;
@@ -58,7 +61,8 @@ public final class Workers implements AutoCloseable {
   private final Thread[] threads;
   private final boolean[] parked;
 
-  // Upper half: number of the job; lower half: slices not yet handed out. One compare-and-set takes a slice, and
+  // Upper half: number of the job; lower half: slices not yet handed out. One compare-and-set takes
+  // a slice, and
   // cannot take one of a job other than the one it looked at.
   @SuppressWarnings("unused") // through TICKET
   private volatile long ticket;
@@ -127,10 +131,7 @@ public final class Workers implements AutoCloseable {
     if (slices <= 0) {
       return;
     }
-    if (slices == 1
-        || threads.length == 1
-        || closed
-        || !BUSY.compareAndSet(this, false, true)) {
+    if (slices == 1 || threads.length == 1 || closed || !BUSY.compareAndSet(this, false, true)) {
       for (int slice = 0; slice < slices; slice++) {
         next.slice(slice, 0);
       }
@@ -220,7 +221,10 @@ public final class Workers implements AutoCloseable {
     return false;
   }
 
-  /** Ends the threads of a pool made with {@link #of}; jobs given to it later run on their callers alone. */
+  /**
+   * Ends the threads of a pool made with {@link #of}; jobs given to it later run on their callers
+   * alone.
+   */
   @Override
   public void close() {
     if (this == Shared.POOL) {

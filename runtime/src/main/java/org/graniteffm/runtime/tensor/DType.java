@@ -6,7 +6,8 @@ import java.util.Map;
 /**
  * Element types, under the names the safetensors format gives them; all little-endian.
  *
- * <p>Kernels compute with {@link #F32}, {@link #F16} and {@link #BF16}; the others can be opened and looked at.
+ * <p>Kernels compute with {@link #F32}, {@link #F16} and {@link #BF16}; the others can be opened
+ * and looked at.
  */
 public enum DType {
   /** Boolean, one byte. */

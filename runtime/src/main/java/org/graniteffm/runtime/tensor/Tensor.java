@@ -10,10 +10,11 @@ import java.util.Objects;
 /**
  * A view of numbers in a memory segment: element type, shape and strides.
  *
- * <p>A tensor owns nothing: it lives as long as the arena of its segment, is as writable as the segment, and copies
- * nothing when it is sliced. Element {@code [i, j, …]} stands {@code i * stride(0) + j * stride(1) + …} elements behind
- * the segment's start, at any byte alignment. Tensors are immutable and may be shared between threads; what they show
- * may not be written by one thread while another reads it.
+ * <p>A tensor owns nothing: it lives as long as the arena of its segment, is as writable as the
+ * segment, and copies nothing when it is sliced. Element {@code [i, j, …]} stands {@code i *
+ * stride(0) + j * stride(1) + …} elements behind the segment's start, at any byte alignment.
+ * Tensors are immutable and may be shared between threads; what they show may not be written by one
+ * thread while another reads it.
  */
 public final class Tensor {
   private static final ValueLayout.OfShort SHORT =
@@ -124,7 +125,8 @@ public final class Tensor {
     boolean empty = false;
     for (long dimension : shape) {
       if (dimension < 0) {
-        throw new IllegalArgumentException("shape: negative dimension in " + Arrays.toString(shape));
+        throw new IllegalArgumentException(
+            "shape: negative dimension in " + Arrays.toString(shape));
       }
       empty |= dimension == 0;
     }

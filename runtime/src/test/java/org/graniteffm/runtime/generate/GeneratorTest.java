@@ -75,8 +75,10 @@ class GeneratorTest {
     GenerationConfig config =
         GREEDY.toBuilder().doSample(true).temperature(1.5).topK(100).seed(11).build();
     try (Generator generator = new Generator(model)) {
-      List<Integer> first = generator.generate(PROMPT, config, (r, id) -> true).sequences().get(0).ids();
-      List<Integer> second = generator.generate(PROMPT, config, (r, id) -> true).sequences().get(0).ids();
+      List<Integer> first =
+          generator.generate(PROMPT, config, (r, id) -> true).sequences().get(0).ids();
+      List<Integer> second =
+          generator.generate(PROMPT, config, (r, id) -> true).sequences().get(0).ids();
       List<Integer> other =
           generator
               .generate(PROMPT, config.toBuilder().seed(12).build(), (r, id) -> true)
@@ -254,7 +256,10 @@ class GeneratorTest {
       assertMessage(generator, new int[0], "prompt");
       assertMessage(generator, new int[] {4096}, "token id 4096 at [0, 0], legal are 0 to 4095");
       assertMessage(generator, new int[] {1, -1}, "token id -1 at [0, 1]");
-      assertMessage(generator, new int[1025], "prompt: 1025 tokens, the model's max_position_embeddings is 1024");
+      assertMessage(
+          generator,
+          new int[1025],
+          "prompt: 1025 tokens, the model's max_position_embeddings is 1024");
     }
   }
 

@@ -28,7 +28,9 @@ class SamplerTest {
     return frequencies;
   }
 
-  /** Each frequency within five standard deviations of its probability; what has none never comes. */
+  /**
+   * Each frequency within five standard deviations of its probability; what has none never comes.
+   */
   private static void assertDistribution(double[] want, double[] got) {
     for (int i = 0; i < want.length; i++) {
       double deviation = Math.sqrt(want[i] * (1 - want[i]) / DRAWS) + 1e-9;
@@ -52,8 +54,7 @@ class SamplerTest {
   private static final double OUT = Double.NEGATIVE_INFINITY;
 
   private static int greedy(GenerationConfig config, boolean endAllowed, float... logits) {
-    return new Sampler(config, logits.length, 0)
-        .next(MemorySegment.ofArray(logits), 0, endAllowed);
+    return new Sampler(config, logits.length, 0).next(MemorySegment.ofArray(logits), 0, endAllowed);
   }
 
   @Test
@@ -83,15 +84,13 @@ class SamplerTest {
 
   @Test
   void withoutFiltersDrawsFollowTheSoftmax() {
-    assertDistribution(
-        softmax(0, 1, -1, 2), frequencies(sampling().build(), 0, 1, -1, 2));
+    assertDistribution(softmax(0, 1, -1, 2), frequencies(sampling().build(), 0, 1, -1, 2));
   }
 
   @Test
   void temperatureDividesTheScores() {
     assertDistribution(
-        softmax(0, 0.5, -0.5, 1),
-        frequencies(sampling().temperature(2).build(), 0, 1, -1, 2));
+        softmax(0, 0.5, -0.5, 1), frequencies(sampling().temperature(2).build(), 0, 1, -1, 2));
   }
 
   @Test
@@ -102,7 +101,8 @@ class SamplerTest {
 
   @Test
   void topPDropsTheSmallEndUpToOneMinusP() {
-    // probabilities 0.5, 0.3, 0.15, 0.05: the last adds up to no more than 0.1, the last two to more
+    // probabilities 0.5, 0.3, 0.15, 0.05: the last adds up to no more than 0.1, the last two to
+    // more
     float[] logits = new float[4];
     double[] p = {0.15, 0.5, 0.05, 0.3};
     for (int i = 0; i < 4; i++) {

@@ -103,7 +103,8 @@ class KvCacheTest {
 
   @Test
   void memoryThatCannotBeHadIsRefusedWithTheBytes() {
-    // 2 layers * (keys, values) * 3 sequences * 2 heads * 2^31 tokens * 6 floats: far beyond the address space's use
+    // 2 layers * (keys, values) * 3 sequences * 2 heads * 2^31 tokens * 6 floats: far beyond the
+    // address space's use
     InsufficientMemoryException e =
         assertThrows(
             InsufficientMemoryException.class,

@@ -10,7 +10,10 @@ import org.graniteffm.runtime.config.RopeParameters;
 import org.graniteffm.runtime.config.RopeType;
 import org.junit.jupiter.api.Test;
 
-/** Frequencies by type; all types are compared with the reference implementation in the golden cases. */
+/**
+ * Frequencies by type; all types are compared with the reference implementation in the golden
+ * cases.
+ */
 class RopeTest {
   private static final int PAIRS = 8;
 

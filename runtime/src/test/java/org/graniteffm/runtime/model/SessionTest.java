@@ -21,7 +21,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class SessionTest {
-  // Different ways to the same numbers go through different kernels (gemv, sgemm), so they agree to f32 rounding only.
+  // Different ways to the same numbers go through different kernels (gemv, sgemm), so they agree to
+  // f32 rounding only.
   private static final float TOLERANCE = 2e-4f;
   private static GraniteForCausalLM model;
 
@@ -77,8 +78,7 @@ class SessionTest {
     try (Session session = model.newSession();
         KvCache whole = new KvCache(model.config(), 1, 0);
         KvCache pieces = new KvCache(model.config(), 1, 0)) {
-      float[] want =
-          floats(session.nextLogits(whole, ids, ids.length, null, null, 0), 4096);
+      float[] want = floats(session.nextLogits(whole, ids, ids.length, null, null, 0), 4096);
       int[] head = Arrays.copyOf(ids, 300);
       int[] tail = Arrays.copyOfRange(ids, 300, ids.length);
       session.nextLogits(pieces, head, head.length, null, null, 0);
@@ -91,8 +91,7 @@ class SessionTest {
   void logitsToKeepAreTheLastOnes() {
     int[] ids = ids(12);
     float[] all = forward(ids);
-    try (ForwardOutput out =
-        model.forward(ForwardInput.ofIds(ids).logitsToKeep(2).build())) {
+    try (ForwardOutput out = model.forward(ForwardInput.ofIds(ids).logitsToKeep(2).build())) {
       assertTrue(out.logits().hasShape(1, 2, 4096));
       float[] kept = out.logits().toFloatArray();
       assertArrayEquals(row(all, 10), row(kept, 0), TOLERANCE);
@@ -111,8 +110,7 @@ class SessionTest {
       positions[i] = i < 5 ? i : i - 5;
     }
     try (ForwardOutput out =
-        model.forward(
-            ForwardInput.ofIds(packed).positionIds(new int[][] {positions}).build())) {
+        model.forward(ForwardInput.ofIds(packed).positionIds(new int[][] {positions}).build())) {
       float[] got = out.logits().toFloatArray();
       assertArrayEquals(row(forward(a), 4), row(got, 4), TOLERANCE);
       assertArrayEquals(row(forward(b), 8), row(got, 13), TOLERANCE);
@@ -161,11 +159,13 @@ class SessionTest {
     Session session = model.newSession();
     session.close();
     session.close();
-    assertThrows(
-        ClosedException.class, () -> session.forward(ForwardInput.ofIds(ids(2)).build()));
+    assertThrows(ClosedException.class, () -> session.forward(ForwardInput.ofIds(ids(2)).build()));
   }
 
-  /** What the caller's thread allocates per token once the compilers are done; the pool's threads run the same code. */
+  /**
+   * What the caller's thread allocates per token once the compilers are done; the pool's threads
+   * run the same code.
+   */
   @Test
   void decodingAllocatesNothingPerToken() {
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();

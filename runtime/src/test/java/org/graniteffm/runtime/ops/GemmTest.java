@@ -73,7 +73,9 @@ class GemmTest {
           }
           float got = y.segment().getAtIndex(ValueLayout.JAVA_FLOAT, (long) i * n + j);
           assertEquals(
-              0.5 * want, got, size * k * 0x1p-24 + Math.abs(want) * 0x1p-23,
+              0.5 * want,
+              got,
+              size * k * 0x1p-24 + Math.abs(want) * 0x1p-23,
               "seed " + SEED + ", row " + i + ", column " + j);
         }
       }

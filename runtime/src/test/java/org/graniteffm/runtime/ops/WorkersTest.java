@@ -139,7 +139,8 @@ class WorkersTest {
         Thread.sleep(2); // longer than they spin
         boolean[] both = new boolean[2];
         AtomicBoolean waiting = new AtomicBoolean(true);
-        // slice 1 is taken first; whoever has it waits for the other slice, so a second thread must come
+        // slice 1 is taken first; whoever has it waits for the other slice, so a second thread must
+        // come
         long deadline = System.nanoTime() + 20_000_000_000L;
         workers.run(
             (slice, worker) -> {
