@@ -125,7 +125,7 @@ public final class Session implements AutoCloseable {
       block.mask = mask;
       block.maskStride = maskStride;
       block.sequenceStarts = null;
-      decoder.prepareRope(largestPosition(positions, batch * tokens, cache.length() + tokens) + 1);
+      decoder.prepareRope(largestPosition(positions, batch * tokens, (long) cache.length() + tokens) + 1);
       runBlocks(block, cache, null, null);
       decoder.logits(block.tokens - 1, block.tokens, batch, logits);
       return logits.segment();
@@ -156,7 +156,7 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  private static long largestPosition(int[] positions, int count, int length) {
+  private static long largestPosition(int[] positions, int count, long length) {
     if (positions == null) {
       return length - 1;
     }
@@ -402,7 +402,7 @@ public final class Session implements AutoCloseable {
     private ForwardOutput compute(Arena arena, KvCache cache, boolean keepCache) {
       kept = Tensor.allocate(arena, DType.F32, batch, keep, config.vocabSize());
       Outputs outputs = new Outputs(arena, config, input, batch, tokens, past);
-      decoder.prepareRope(largestPosition(positions, batch * tokens, past + tokens) + 1);
+      decoder.prepareRope(largestPosition(positions, batch * tokens, (long) past + tokens) + 1);
       runBlocks(wholeCall(arena), cache, outputs, this::keepLogits);
       return new ForwardOutput(
           arena,
