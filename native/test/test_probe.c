@@ -40,7 +40,7 @@ static void fma_operations_are_a_multiple_of_iterations(const gk_table *kernels)
   check_release();
 }
 
-/* No machine does 10^12 operations a second with one core: faster than that, the compiler has
+/* No core does 5 * 10^11 operations a second: faster than that, the compiler has
  * dropped the loop. */
 static void fma_work_is_done(const gk_table *kernels) {
   struct timespec begin, end;
@@ -50,7 +50,7 @@ static void fma_work_is_done(const gk_table *kernels) {
   clock_gettime(CLOCK_MONOTONIC, &end);
   const double seconds =
       (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
-  CHECK(operations / seconds < 1e12);
+  CHECK(operations / seconds < 5e11);
 }
 
 CHECK_MAIN(CHECK_TEST(read_is_the_exclusive_or_of_every_word),

@@ -141,7 +141,7 @@ public final class Workers implements AutoCloseable {
       job = next;
       failure = null;
       unfinished = slices;
-      ticket = ((ticket >>> 32) + 1 << 32) | slices; // volatile: publishes the three above
+      ticket = (((ticket >>> 32) + 1) << 32) | slices; // volatile: publishes the three above
       wakeParked();
       takeSlices(0);
       awaitOthers();
@@ -184,6 +184,7 @@ public final class Workers implements AutoCloseable {
     }
   }
 
+  @SuppressWarnings("ThreadPriorityCheck") // yields where spinning has not helped, for speed alone
   private void awaitOthers() {
     for (int looks = 0; unfinished != 0; looks++) {
       if (looks < 10_000) {
