@@ -40,8 +40,8 @@ static void fma_operations_are_a_multiple_of_iterations(const gk_table *kernels)
   check_release();
 }
 
-/* No core does 5 * 10^11 operations a second: faster than that, the compiler has
- * dropped the loop. */
+/* No core does 5 * 10^11 operations a second: faster than that, the compiler has dropped the
+ * loop. */
 static void fma_work_is_done(const gk_table *kernels) {
   struct timespec begin, end;
   float sink;
