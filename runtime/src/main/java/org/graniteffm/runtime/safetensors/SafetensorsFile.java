@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -12,6 +11,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
+import org.graniteffm.bindings.MappedFiles;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.UnsupportedModelException;
 import org.graniteffm.runtime.tensor.Tensor;
@@ -75,7 +75,7 @@ public final class SafetensorsFile {
       Header header = Header.read(channel, size, Text.of(file));
       long byteSize = size - header.dataStart();
       // Fails, rather than maps too little, if the file was cut short since.
-      MemorySegment data = channel.map(MapMode.READ_ONLY, header.dataStart(), byteSize, arena);
+      MemorySegment data = MappedFiles.mapReadOnly(channel, header.dataStart(), byteSize, arena);
       Map<String, Tensor> tensors = LinkedHashMap.newLinkedHashMap(header.tensors().size());
       for (TensorInfo info : header.tensors().values()) {
         MemorySegment part = data.asSlice(info.begin, info.byteSize());
