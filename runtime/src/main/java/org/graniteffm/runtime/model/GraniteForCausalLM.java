@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import org.graniteffm.bindings.NativeLibraries;
+import org.graniteffm.bindings.NativeLibraryException;
+import org.graniteffm.bindings.UnsupportedIsaException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.Checkpoint;
@@ -62,17 +64,28 @@ public final class GraniteForCausalLM implements AutoCloseable {
    * @throws IOException if a file cannot be read
    */
   public static GraniteForCausalLM load(Path directory, Workers workers) throws IOException {
-    NativeLibraries.load();
+    // Linking the kernels takes as long as reading the files, so both are done at once; a failure
+    // is remembered.
+    Thread.ofPlatform().daemon().name("granite-link").start(GraniteForCausalLM::linkEarly);
     GraniteConfig config = GraniteConfig.load(directory);
     Checkpoint checkpoint = Checkpoint.open(directory);
     Arena arena = Arena.ofShared();
     try {
+      NativeLibraries.load();
       Weights weights = Weights.bind(checkpoint, config, arena);
       return new GraniteForCausalLM(config, checkpoint, weights, arena, workers);
     } catch (Throwable t) {
       arena.close();
       checkpoint.close();
       throw t;
+    }
+  }
+
+  private static void linkEarly() {
+    try {
+      NativeLibraries.load();
+    } catch (NativeLibraryException | UnsupportedIsaException e) {
+      // thrown again to whoever loads next
     }
   }
 

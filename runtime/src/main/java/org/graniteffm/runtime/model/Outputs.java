@@ -101,7 +101,9 @@ final class Outputs implements Decoder.Recorder {
           for (int i = 0; i < group; i++) {
             for (int token = 0; token < in.tokens; token++) {
               long row =
-                  ((long) sequence * c.heads + (long) head * group + i) * tokens + in.firstToken + token;
+                  ((long) sequence * c.heads + (long) head * group + i) * tokens
+                      + in.firstToken
+                      + token;
               MemorySegment.copy(
                   p,
                   ((long) i * in.tokens + token) * blockKeys * Float.BYTES,

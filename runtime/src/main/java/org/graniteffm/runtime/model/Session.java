@@ -125,7 +125,8 @@ public final class Session implements AutoCloseable {
       block.mask = mask;
       block.maskStride = maskStride;
       block.sequenceStarts = null;
-      decoder.prepareRope(largestPosition(positions, batch * tokens, (long) cache.length() + tokens) + 1);
+      decoder.prepareRope(
+          largestPosition(positions, batch * tokens, (long) cache.length() + tokens) + 1);
       runBlocks(block, cache, null, null);
       decoder.logits(block.tokens - 1, block.tokens, batch, logits);
       return logits.segment();
