@@ -20,22 +20,23 @@ static const gk_table scalar_table = {
  * Each tier names a function for every kernel: its own, or one from a tier below where more width
  * gains nothing. One left out would be NULL; test_dispatch looks for that.
  */
-#define GK_AVX2_OVERRIDES                                                                            \
-  .rms_norm_f32 = rms_norm_f32_avx2, .add_rms_norm_f32 = add_rms_norm_f32_avx2,                      \
-  .add_scaled_f32 = add_scaled_f32_avx2, .rope_f32 = rope_f32_avx2, .gemv_f32 = gemv_f32_avx2,       \
-  .gemv_f16 = gemv_f16_avx2, .gemv_bf16 = gemv_bf16_avx2, .silu_mul_f32 = silu_mul_f32_avx2,         \
-  .top_k_softmax_f32 = top_k_softmax_f32_scalar, .act_mul_f32 = act_mul_f32_scalar,                  \
-  .attention_f32 = attention_f32_avx2, .attention_probs_f32 = attention_probs_f32_scalar,            \
-  .embed = embed_avx2, .widen_f32 = widen_f32_avx2, .probe_read = probe_read_avx2,                   \
+#define GK_AVX2_OVERRIDES                                                                      \
+  .rms_norm_f32 = rms_norm_f32_avx2, .add_rms_norm_f32 = add_rms_norm_f32_avx2,                \
+  .add_scaled_f32 = add_scaled_f32_avx2, .rope_f32 = rope_f32_avx2, .gemv_f32 = gemv_f32_avx2, \
+  .gemv_f16 = gemv_f16_avx2, .gemv_bf16 = gemv_bf16_avx2, .silu_mul_f32 = silu_mul_f32_avx2,   \
+  .top_k_softmax_f32 = top_k_softmax_f32_scalar, .act_mul_f32 = act_mul_f32_scalar,            \
+  .attention_f32 = attention_f32_avx2, .attention_probs_f32 = attention_probs_f32_scalar,      \
+  .embed = embed_avx2, .widen_f32 = widen_f32_avx2, .probe_read = probe_read_avx2,             \
   .probe_fma_f32 = probe_fma_f32_avx2
 
-#define GK_AVX512_OVERRIDES                                                                          \
-  .rms_norm_f32 = rms_norm_f32_avx512, .add_rms_norm_f32 = add_rms_norm_f32_avx512,                  \
-  .add_scaled_f32 = add_scaled_f32_avx512, .rope_f32 = rope_f32_avx512, .gemv_f32 = gemv_f32_avx512, \
-  .gemv_f16 = gemv_f16_avx512, .gemv_bf16 = gemv_bf16_avx512, .silu_mul_f32 = silu_mul_f32_avx512,   \
-  .top_k_softmax_f32 = top_k_softmax_f32_scalar, .act_mul_f32 = act_mul_f32_scalar,                  \
-  .attention_f32 = attention_f32_avx512, .attention_probs_f32 = attention_probs_f32_scalar,          \
-  .embed = embed_avx512, .widen_f32 = widen_f32_avx512, .probe_read = probe_read_avx512,             \
+#define GK_AVX512_OVERRIDES                                                                \
+  .rms_norm_f32 = rms_norm_f32_avx512, .add_rms_norm_f32 = add_rms_norm_f32_avx512,        \
+  .add_scaled_f32 = add_scaled_f32_avx512, .rope_f32 = rope_f32_avx512,                    \
+  .gemv_f32 = gemv_f32_avx512, .gemv_f16 = gemv_f16_avx512, .gemv_bf16 = gemv_bf16_avx512, \
+  .silu_mul_f32 = silu_mul_f32_avx512, .top_k_softmax_f32 = top_k_softmax_f32_scalar,      \
+  .act_mul_f32 = act_mul_f32_scalar, .attention_f32 = attention_f32_avx512,                \
+  .attention_probs_f32 = attention_probs_f32_scalar, .embed = embed_avx512,                \
+  .widen_f32 = widen_f32_avx512, .probe_read = probe_read_avx512,                          \
   .probe_fma_f32 = probe_fma_f32_avx512
 
 static const gk_table avx2_table = {.isa = "avx2", GK_AVX2_OVERRIDES};
@@ -48,8 +49,9 @@ static int cpu_has_avx2(void) {
 }
 
 static int cpu_has_avx512(void) {
-  return cpu_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  return cpu_has_avx2() && __builtin_cpu_supports("avx512f") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512dq");
 }
 
 #endif

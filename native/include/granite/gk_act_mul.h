@@ -3,10 +3,10 @@
 
 #include "granite/gk_types.h"
 
-/** Activations other than SiLU that a config's hidden_act may name. */
+/** Activations other than SiLU that a config's hidden_act may name; GELU_TANH goes by several names there. */
 enum gk_activation {
   GK_GELU = 0,       /* z * (1 + erf(z / sqrt 2)) / 2 */
-  GK_GELU_TANH = 1,  /* z * (1 + tanh(sqrt(2 / pi) * (z + 0.044715 z^3))) / 2 : gelu_new, gelu_fast, gelu_pytorch_tanh */
+  GK_GELU_TANH = 1,  /* z * (1 + tanh(sqrt(2 / pi) * (z + 0.044715 z^3))) / 2 */
   GK_QUICK_GELU = 2, /* z / (1 + exp(-1.702 z)) */
   GK_RELU = 3,       /* max(z, 0) */
   GK_RELU2 = 4,      /* max(z, 0)^2 */

@@ -13,7 +13,7 @@
  * returns    GK_OK; GK_EINVAL for another dtype; GK_EINDEX if an id is not in [0, vocab)
  */
 GK_API int32_t gk_embed(const void *table, int32_t dtype, int64_t table_stride, int64_t vocab,
-                        const int32_t *ids, int64_t rows, int64_t cols, float multiplier, float *out,
-                        int64_t out_stride);
+                        const int32_t *ids, int64_t rows, int64_t cols, float multiplier,
+                        float *out, int64_t out_stride);
 
 #endif

@@ -28,7 +28,8 @@ GK_API void gk_rms_norm_f32(const float *x, int64_t x_stride, const float *weigh
  * precision, edges, source   as gk_rms_norm_f32; the sum itself is one product and one addition, or one FMA
  */
 GK_API void gk_add_rms_norm_f32(float *x, int64_t x_stride, const float *residual,
-                                int64_t residual_stride, float scale, const float *weight, float eps,
-                                int64_t rows, int64_t cols, float *out, int64_t out_stride);
+                                int64_t residual_stride, float scale, const float *weight,
+                                float eps, int64_t rows, int64_t cols, float *out,
+                                int64_t out_stride);
 
 #endif

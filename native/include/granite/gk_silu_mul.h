@@ -9,8 +9,8 @@
  * gate, up, out  [rows, cols] f32
  * aliasing   out may be gate, or up, with the same stride
  * precision  |error| <= 8 * eps_f32 * |out|, and 2^-126 near zero
- * edges      silu(-Inf) is -0 or NaN-free 0 for finite gates of any size: exp must not overflow into NaN;
- *            NaN in, NaN out
+ * edges      finite for every finite gate, however large (exp does not overflow on the way), unless the product with up
+ *            overflows; silu(-Inf) is -0; NaN in, NaN out
  * source     Shazeer 2020, eq. 6
  */
 GK_API void gk_silu_mul_f32(const float *gate, int64_t gate_stride, const float *up,
