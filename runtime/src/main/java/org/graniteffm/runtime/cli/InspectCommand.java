@@ -136,6 +136,9 @@ final class InspectCommand implements Callable<Integer> {
     if (config instanceof GraniteMoeConfig moe) {
       facts.put("num_local_experts", moe.numLocalExperts());
       facts.put("num_experts_per_tok", moe.numExpertsPerTok());
+      if (moe.sharedIntermediateSize() > 0) {
+        facts.put("shared_intermediate_size", moe.sharedIntermediateSize());
+      }
     }
     facts.put("max_position_embeddings", config.maxPositionEmbeddings());
     facts.put("rope_type", config.ropeParameters().type().huggingFaceName());

@@ -26,10 +26,15 @@ final class ConfigReader {
     try {
       return switch (type) {
         case "granite" -> dense(fields);
-        case "granitemoe" -> mixture(fields);
+        case "granitemoe" -> mixture(fields, GraniteMoeConfig.builder());
+        case "granitemoeshared" ->
+            mixture(
+                fields,
+                GraniteMoeSharedConfig.builder()
+                    .sharedIntermediateSize(fields.integer("shared_intermediate_size", 0)));
         default ->
             throw new UnsupportedModelException(
-                "%s: %s is not supported, only granite and granitemoe"
+                "%s: %s is not supported, only granite, granitemoe and granitemoeshared"
                     .formatted(fields.where("model_type"), Names.quote(type)));
       };
     } catch (IllegalArgumentException e) {
@@ -43,8 +48,8 @@ final class ConfigReader {
     return builder.build();
   }
 
-  private static GraniteConfig mixture(JsonFields fields) throws ModelFormatException {
-    GraniteMoeConfig.Builder builder = GraniteMoeConfig.builder();
+  private static GraniteConfig mixture(JsonFields fields, GraniteMoeConfig.Builder<?> builder)
+      throws ModelFormatException {
     common(fields, builder);
     return builder
         .numLocalExperts(fields.integer("num_local_experts", 8))

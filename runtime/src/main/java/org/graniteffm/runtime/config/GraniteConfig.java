@@ -49,6 +49,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
   private final int numExpertsPerTok;
   private final boolean outputRouterLogits;
   private final double routerAuxLossCoef;
+  private final int sharedIntermediateSize;
 
   GraniteConfig(Builder<?> b) {
     vocabSize = b.vocabSize;
@@ -126,6 +127,8 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
     numExpertsPerTok = b.numExpertsPerTok;
     outputRouterLogits = b.outputRouterLogits;
     routerAuxLossCoef = b.routerAuxLossCoef;
+    sharedIntermediateSize = b.sharedIntermediateSize;
+    Ranges.integer("shared_intermediate_size", sharedIntermediateSize, 0, WIDEST);
     if (this instanceof GraniteMoeConfig) {
       Ranges.integer("num_local_experts", numLocalExperts, 1, 1 << 16);
       Ranges.integer("num_experts_per_tok", numExpertsPerTok, 1, numLocalExperts);
@@ -221,7 +224,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
   /**
    * Returns the kind of model.
    *
-   * @return {@code granite} or {@code granitemoe}
+   * @return {@code granite}, {@code granitemoe} or {@code granitemoeshared}
    */
   public String modelType() {
     return "granite";
@@ -439,6 +442,10 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
     return outputRouterLogits;
   }
 
+  int sharedSize() {
+    return sharedIntermediateSize;
+  }
+
   double auxLossCoef() {
     return routerAuxLossCoef;
   }
@@ -473,6 +480,9 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
       all.put("num_experts_per_tok", numExpertsPerTok);
       all.put("output_router_logits", outputRouterLogits);
       all.put("router_aux_loss_coef", routerAuxLossCoef);
+    }
+    if (this instanceof GraniteMoeSharedConfig) {
+      all.put("shared_intermediate_size", sharedIntermediateSize);
     }
     return all;
   }
@@ -529,6 +539,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
     int numExpertsPerTok = 2;
     boolean outputRouterLogits;
     double routerAuxLossCoef = 0.001;
+    int sharedIntermediateSize;
 
     Builder() {}
 

@@ -1,8 +1,11 @@
 package org.graniteffm.runtime.config;
 
-/** Configuration of a mixture of experts, {@code model_type} granitemoe. */
-public final class GraniteMoeConfig extends GraniteConfig {
-  private GraniteMoeConfig(Builder builder) {
+/**
+ * Configuration of a mixture of experts, {@code model_type} granitemoe; with a shared feed-forward
+ * network beside the experts it is a {@link GraniteMoeSharedConfig}.
+ */
+public sealed class GraniteMoeConfig extends GraniteConfig permits GraniteMoeSharedConfig {
+  GraniteMoeConfig(Builder<?> builder) {
     super(builder);
   }
 
@@ -11,8 +14,8 @@ public final class GraniteMoeConfig extends GraniteConfig {
    *
    * @return a builder with the defaults of transformers
    */
-  public static Builder builder() {
-    return new Builder();
+  public static Builder<?> builder() {
+    return new MoeBuilder();
   }
 
   @Override
@@ -39,6 +42,16 @@ public final class GraniteMoeConfig extends GraniteConfig {
   }
 
   /**
+   * Returns {@code shared_intermediate_size}.
+   *
+   * @return width of the feed-forward network beside the experts, in elements; 0 if there is none,
+   *     as in all granitemoe
+   */
+  public int sharedIntermediateSize() {
+    return sharedSize();
+  }
+
+  /**
    * Returns {@code output_router_logits}.
    *
    * @return whether a forward pass returns the router's logits unless told otherwise
@@ -56,19 +69,17 @@ public final class GraniteMoeConfig extends GraniteConfig {
     return auxLossCoef();
   }
 
-  /** Collects fields; {@link #build} checks them. */
-  public static final class Builder extends GraniteConfig.Builder<Builder> {
-    private Builder() {}
+  /**
+   * Collects fields; {@link #build} checks them.
+   *
+   * @param <B> the builder's own type
+   */
+  public abstract static sealed class Builder<B extends Builder<B>>
+      extends GraniteConfig.Builder<B> permits MoeBuilder, GraniteMoeSharedConfig.Builder {
+    Builder() {}
 
     @Override
-    Builder self() {
-      return this;
-    }
-
-    @Override
-    public GraniteMoeConfig build() {
-      return new GraniteMoeConfig(this);
-    }
+    public abstract GraniteMoeConfig build();
 
     /**
      * Sets {@code num_local_experts}; default 8.
@@ -76,9 +87,9 @@ public final class GraniteMoeConfig extends GraniteConfig {
      * @param value number of experts in each layer: 1 to 65536
      * @return this
      */
-    public Builder numLocalExperts(int value) {
+    public B numLocalExperts(int value) {
       numLocalExperts = value;
-      return this;
+      return self();
     }
 
     /**
@@ -87,9 +98,9 @@ public final class GraniteMoeConfig extends GraniteConfig {
      * @param value number of experts that work on a token: 1 to num_local_experts
      * @return this
      */
-    public Builder numExpertsPerTok(int value) {
+    public B numExpertsPerTok(int value) {
       numExpertsPerTok = value;
-      return this;
+      return self();
     }
 
     /**
@@ -98,9 +109,9 @@ public final class GraniteMoeConfig extends GraniteConfig {
      * @param value whether a forward pass returns the router's logits unless told otherwise
      * @return this
      */
-    public Builder outputRouterLogits(boolean value) {
+    public B outputRouterLogits(boolean value) {
       outputRouterLogits = value;
-      return this;
+      return self();
     }
 
     /**
@@ -109,9 +120,21 @@ public final class GraniteMoeConfig extends GraniteConfig {
      * @param value weight of the balancing loss, at least 0
      * @return this
      */
-    public Builder routerAuxLossCoef(double value) {
+    public B routerAuxLossCoef(double value) {
       routerAuxLossCoef = value;
+      return self();
+    }
+  }
+
+  private static final class MoeBuilder extends Builder<MoeBuilder> {
+    @Override
+    MoeBuilder self() {
       return this;
+    }
+
+    @Override
+    public GraniteMoeConfig build() {
+      return new GraniteMoeConfig(this);
     }
   }
 }

@@ -86,11 +86,15 @@ public final class Costs {
       for (String name : new String[] {"q_proj", "k_proj", "v_proj", "o_proj"}) {
         block.add(counter.linear(prefix + "self_attn." + name, config.attentionBias()));
       }
-      if (config instanceof GraniteMoeConfig) {
+      if (config instanceof GraniteMoeConfig mixture) {
         String moe = prefix + "block_sparse_moe.";
         block.add(counter.either(moe + "router.layer.weight", moe + "router.weight"));
         experts.add(counter.either(moe + "input_linear.weight", moe + "experts.gate_up_proj"));
         experts.add(counter.either(moe + "output_linear.weight", moe + "experts.down_proj"));
+        if (mixture.sharedIntermediateSize() > 0) {
+          block.add(counter.count(prefix + "shared_mlp.input_linear.weight"));
+          block.add(counter.count(prefix + "shared_mlp.output_linear.weight"));
+        }
       } else {
         for (String name : new String[] {"gate_proj", "up_proj", "down_proj"}) {
           block.add(counter.linear(prefix + "mlp." + name, config.mlpBias()));

@@ -110,12 +110,7 @@ final class Decoder implements AutoCloseable {
 
   private void feedForward(int layer, Weights.Block w, Block in, int rows, Recorder recorder) {
     switch (w.feedForward()) {
-      case Weights.Dense mlp -> {
-        // f = W_down (act(W_gate h) ⊙ W_up h)
-        ops.linear(s.h, rows, mlp.gate(), s.gate, mlp.up(), s.up);
-        ops.gate(config.hiddenAct(), s.gate, s.up, rows, s.gate);
-        ops.linear(s.gate, rows, 1f, mlp.down(), s.f);
-      }
+      case Weights.Dense mlp -> dense(mlp, rows, s.f);
       case Weights.Moe moe -> {
         // f = Σ_{e in top k} w_e · W_out[e] (act(a) ⊙ b),  [a; b] = W_in[e] h
         ops.linear(s.h, rows, 1f, moe.router(), s.routerLogits);
@@ -123,8 +118,19 @@ final class Decoder implements AutoCloseable {
           recorder.routerLogits(layer, s.routerLogits, in);
         }
         s.experts.apply(s.h, rows, s.routerLogits, moe.input(), moe.output(), s.f);
+        if (moe.shared() != null) {
+          dense(moe.shared(), rows, s.shared);
+          ops.add(s.f, s.shared, rows); // f = f + mlp(h)
+        }
       }
     }
+  }
+
+  /** out = W_down (act(W_gate h) ⊙ W_up h). */
+  private void dense(Weights.Dense mlp, int rows, Matrix out) {
+    ops.linear(s.h, rows, mlp.gate(), s.gate, mlp.up(), s.up);
+    ops.gate(config.hiddenAct(), s.gate, s.up, rows, s.gate);
+    ops.linear(s.gate, rows, 1f, mlp.down(), out);
   }
 
   /** x = m_emb · embedding, and the angles of the rows' positions. */

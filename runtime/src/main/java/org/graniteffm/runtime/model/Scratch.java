@@ -23,8 +23,9 @@ final class Scratch implements AutoCloseable {
   final Matrix v; // [rows, g * d]
   final Matrix a; // [rows, n * d]  heads' outputs, side by side
   final Matrix f; // [rows, H]      what a sublayer adds to the stream
-  final Matrix gate; // [rows, I]   dense only
-  final Matrix up; // [rows, I]     dense only
+  final Matrix gate; // [rows, I or S]  dense network only, the experts have their own
+  final Matrix up; // [rows, I or S]
+  final Matrix shared; // [rows, H]  dense network beside experts only
   final Matrix routerLogits; // [rows, E]  mixture of experts only
   final Experts experts;
 
@@ -44,9 +45,11 @@ final class Scratch implements AutoCloseable {
       v = Matrix.allocate(arena, rows, keys);
       a = Matrix.allocate(arena, rows, queries);
       f = Matrix.allocate(arena, rows, hidden);
+      int dense = denseWidth(config);
+      gate = dense == 0 ? null : Matrix.allocate(arena, rows, dense);
+      up = dense == 0 ? null : Matrix.allocate(arena, rows, dense);
       if (config instanceof GraniteMoeConfig moe) {
-        gate = null;
-        up = null;
+        shared = dense == 0 ? null : Matrix.allocate(arena, rows, hidden);
         routerLogits = Matrix.allocate(arena, rows, moe.numLocalExperts());
         experts =
             new Experts(
@@ -59,8 +62,7 @@ final class Scratch implements AutoCloseable {
                 moe.intermediateSize(),
                 moe.hiddenAct());
       } else {
-        gate = Matrix.allocate(arena, rows, config.intermediateSize());
-        up = Matrix.allocate(arena, rows, config.intermediateSize());
+        shared = null;
         routerLogits = null;
         experts = null;
       }
@@ -69,6 +71,13 @@ final class Scratch implements AutoCloseable {
       throw new InsufficientMemoryException(
           "activations of %d rows".formatted(rows), byteSize(config, rows), e);
     }
+  }
+
+  /** Of the network that all tokens go through; 0 if there are only experts. */
+  private static int denseWidth(GraniteConfig config) {
+    return config instanceof GraniteMoeConfig moe
+        ? moe.sharedIntermediateSize()
+        : config.intermediateSize();
   }
 
   /** Bytes that so many rows take. */
@@ -81,9 +90,9 @@ final class Scratch implements AutoCloseable {
     if (config instanceof GraniteMoeConfig moe) {
       floats += moe.numLocalExperts();
       floats += (2L + moe.hiddenSize() + 2L * moe.intermediateSize()) * moe.numExpertsPerTok();
-    } else {
-      floats += 2L * config.intermediateSize();
+      floats += denseWidth(config) == 0 ? 0 : moe.hiddenSize();
     }
+    floats += 2L * denseWidth(config);
     return (floats * Float.BYTES + Integer.BYTES) * rows;
   }
 

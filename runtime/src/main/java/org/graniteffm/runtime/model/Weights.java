@@ -60,8 +60,9 @@ record Weights(Tensor embedding, Block[] blocks, MemorySegment norm, Linear head
    * @param router {@code [E, H]}
    * @param input {@code [E, 2I, H]}, gate rows first
    * @param output {@code [E, H, I]}
+   * @param shared what every token goes through besides, or null
    */
-  record Moe(Linear router, Tensor input, Tensor output) implements FeedForward {}
+  record Moe(Linear router, Tensor input, Tensor output, Dense shared) implements FeedForward {}
 
   /**
    * Finds all tensors and checks their shapes against the config, before anything else is
@@ -109,7 +110,7 @@ record Weights(Tensor embedding, Block[] blocks, MemorySegment norm, Linear head
           linear(attention + "o_proj", hidden, queries, bias),
           vector(prefix + "post_attention_layernorm.weight", hidden),
           config instanceof GraniteMoeConfig moe
-              ? experts(prefix + "block_sparse_moe.", moe)
+              ? experts(prefix + "block_sparse_moe.", prefix + "shared_mlp.", moe)
               : dense(prefix + "mlp."));
     }
 
@@ -124,7 +125,8 @@ record Weights(Tensor embedding, Block[] blocks, MemorySegment norm, Linear head
     }
 
     /** Under the published names, or those that transformers 5 uses in memory. */
-    private Moe experts(String prefix, GraniteMoeConfig moe) throws IOException {
+    private Moe experts(String prefix, String sharedPrefix, GraniteMoeConfig moe)
+        throws IOException {
       long hidden = moe.hiddenSize();
       long intermediate = moe.intermediateSize();
       long experts = moe.numLocalExperts();
@@ -134,7 +136,19 @@ record Weights(Tensor embedding, Block[] blocks, MemorySegment norm, Linear head
       return new Moe(
           new Linear(checkpoint.require(router, experts, hidden), null),
           checkpoint.require(input, experts, 2 * intermediate, hidden),
-          checkpoint.require(output, experts, hidden, intermediate));
+          checkpoint.require(output, experts, hidden, intermediate),
+          moe.sharedIntermediateSize() == 0 ? null : shared(sharedPrefix, moe));
+    }
+
+    /** Gate and up stand in one matrix, the gate's rows first. */
+    private Dense shared(String prefix, GraniteMoeConfig moe) throws IOException {
+      long hidden = moe.hiddenSize();
+      long width = moe.sharedIntermediateSize();
+      Tensor input = checkpoint.require(prefix + "input_linear.weight", 2 * width, hidden);
+      return new Dense(
+          new Linear(input.slice(0, 0, width), null),
+          new Linear(input.slice(0, width, 2 * width), null),
+          linear(prefix + "output_linear", hidden, width, false));
     }
 
     /**

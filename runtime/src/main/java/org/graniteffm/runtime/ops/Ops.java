@@ -127,6 +127,18 @@ public final class Ops {
     runRows(rowsJob, rows);
   }
 
+  /**
+   * {@code y += x}.
+   *
+   * @param y {@code [rows, H]}, updated
+   * @param x {@code [rows, H]}
+   * @param rows how many
+   */
+  public void add(Matrix y, Matrix x, int rows) {
+    rowsJob.add(y, x);
+    runRows(rowsJob, rows);
+  }
+
   private void runRows(RowsJob job, int rows) {
     job.rows = rows;
     int slices = Math.ceilDiv(rows, ROWS_PER_SLICE);
@@ -332,6 +344,15 @@ public final class Ops {
       activation = null;
     }
 
+    /** Without a weight, as there is no norm. */
+    void add(Matrix y, Matrix x) {
+      this.x = y;
+      residual = x;
+      scale = 1;
+      weight = null;
+      activation = null;
+    }
+
     void gate(Activation activation, Matrix gate, Matrix up, Matrix out) {
       this.x = gate;
       this.up = up;
@@ -358,6 +379,17 @@ public final class Ops {
             out.segment(),
             out.rowOffset(first),
             out.cols());
+      } else if (weight == null) {
+        Kernels.addScaled(
+            x.segment(),
+            x.rowOffset(first),
+            cols,
+            residual.segment(),
+            residual.rowOffset(first),
+            residual.cols(),
+            scale,
+            count,
+            cols);
       } else if (residual == null) {
         Kernels.rmsNorm(
             x.segment(),

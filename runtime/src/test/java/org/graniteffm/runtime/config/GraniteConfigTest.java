@@ -79,6 +79,31 @@ class GraniteConfigTest {
   }
 
   @Test
+  void sharedNetworkIsReadInItsOwnFamilyOnly() throws Exception {
+    GraniteMoeSharedConfig none =
+        assertInstanceOf(GraniteMoeSharedConfig.class, parse("{'model_type':'granitemoeshared'}"));
+    assertEquals(0, none.sharedIntermediateSize());
+    assertEquals("granitemoeshared", none.modelType());
+    assertEquals(none, GraniteMoeSharedConfig.builder().build());
+    assertNotEquals(none, GraniteMoeConfig.builder().build());
+    GraniteConfig some =
+        parse("{'model_type':'granitemoeshared','shared_intermediate_size':52,'hidden_size':64}");
+    assertEquals(
+        GraniteMoeSharedConfig.builder().hiddenSize(64).sharedIntermediateSize(52).build(), some);
+    assertNotEquals(none, some);
+    GraniteMoeConfig plain =
+        assertInstanceOf(
+            GraniteMoeConfig.class,
+            parse("{'model_type':'granitemoe','shared_intermediate_size':52}"));
+    assertEquals(0, plain.sharedIntermediateSize());
+    ModelFormatException e =
+        assertThrows(
+            ModelFormatException.class,
+            () -> parse("{'model_type':'granitemoeshared','shared_intermediate_size':-1}"));
+    assertTrue(e.getMessage().contains("shared_intermediate_size: -1"), e.getMessage());
+  }
+
+  @Test
   void demoModelLoads() throws Exception {
     Path directory =
         Path.of(
@@ -404,11 +429,11 @@ class GraniteConfigTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"llama", "granitemoehybrid", "granitemoeshared", "", "Granite"})
+  @ValueSource(strings = {"llama", "granitemoehybrid", "granite_swa", "", "Granite"})
   void otherArchitecturesAreRefused(String type) {
     UnsupportedModelException e =
         assertThrows(UnsupportedModelException.class, () -> parse("{'model_type':'" + type + "'}"));
-    assertTrue(e.getMessage().contains("only granite and granitemoe"), e.getMessage());
+    assertTrue(e.getMessage().contains("only granite, granitemoe and granitemoeshared"), e.getMessage());
   }
 
   @ParameterizedTest

@@ -5,11 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import org.graniteffm.runtime.DemoFolder;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
 import org.graniteffm.runtime.safetensors.Checkpoint;
+import org.graniteffm.runtime.verify.GoldenFolders;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -70,6 +72,24 @@ class CostsTest {
     assertEquals(
         2 * (5 * perToken + 15 * perKey + 2.0 * EMBEDDING), costs.prefillFlops(2, 5, 0), 1e-6);
     assertEquals(perToken + 11 * perKey + 2.0 * EMBEDDING, costs.prefillFlops(1, 1, 10), 1e-6);
+  }
+
+  @Test
+  void sharedNetworkWorksOnEveryToken() throws IOException {
+    Path folder = GoldenFolders.bundled().resolve("granitemoeshared_with_shared_mlp");
+    try (Checkpoint shared = Checkpoint.open(folder)) {
+      GraniteConfig config = GraniteConfig.load(folder);
+      long all = 0;
+      long experts = 0;
+      for (String name : shared.names()) {
+        long elements = shared.find(name).elementCount();
+        all += elements;
+        experts += shared.find(name).rank() == 3 ? elements : 0;
+      }
+      Costs costs = Costs.of(config, shared);
+      assertEquals(all, costs.parameters());
+      assertEquals(all - experts + experts / 4, costs.activeParameters());
+    }
   }
 
   @Test
