@@ -20,6 +20,7 @@ module org.graniteffm.runtime {
   exports org.graniteffm.runtime.model;
   exports org.graniteffm.runtime.ops;
   exports org.graniteffm.runtime.safetensors;
+  exports org.graniteffm.runtime.score;
   exports org.graniteffm.runtime.tensor;
   exports org.graniteffm.runtime.tokenizer;
 

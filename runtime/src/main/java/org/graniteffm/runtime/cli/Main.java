@@ -58,6 +58,7 @@ public final class Main implements Callable<Integer> {
     COMMANDS.put("generate", GenerateCommand.class);
     COMMANDS.put("forward", ForwardCommand.class);
     COMMANDS.put("verify", VerifyCommand.class);
+    COMMANDS.put("score", ScoreCommand.class);
     COMMANDS.put("bench", BenchCommand.class);
     COMMANDS.put("inspect", InspectCommand.class);
     COMMANDS.put("doctor", DoctorCommand.class);

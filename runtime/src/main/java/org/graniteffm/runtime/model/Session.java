@@ -29,6 +29,9 @@ public final class Session implements AutoCloseable {
    */
   public static final int BLOCK_ROWS = 512;
 
+  /** Rows of logits at a time where they are not kept. */
+  private static final int SCORED_ROWS = 64;
+
   private final GraniteForCausalLM model;
   private final GraniteConfig config;
   private final Decoder decoder;
@@ -132,6 +135,64 @@ public final class Session implements AutoCloseable {
       return logits.segment();
     } finally {
       leave();
+    }
+  }
+
+  /**
+   * How badly a sequence's tokens were predicted, in one pass and without keeping any logits.
+   *
+   * @param ids the sequence
+   * @param from the first token wanted, 1 to {@code ids.length - 1}; those before are context alone
+   * @return of {@code ids[from]}, {@code ids[from + 1]} … the negative log-likelihoods in nats, given
+   *     all that is before each; NaN or infinite if logits are
+   * @throws IllegalArgumentException if an argument does not fit the model; the message names it
+   * @throws ClosedException if the session or the model is closed
+   * @throws ConcurrentUseException if another thread is using this session
+   * @throws InsufficientMemoryException if the sequence's keys and values find no memory
+   * @throws CancellationException if the cancellation says so, or the thread is interrupted
+   */
+  public double[] negativeLogLikelihoods(int[] ids, int from) {
+    enter();
+    try {
+      checkIds(ids, 1, ids.length);
+      if (from < 1 || from >= ids.length) {
+        throw new IllegalArgumentException(
+            "from: %d, legal are 1 to %d".formatted(from, ids.length - 1));
+      }
+      double[] losses = new double[ids.length - from];
+      Decoder.Block in = new Decoder.Block();
+      in.batch = 1;
+      in.callTokens = ids.length;
+      in.ids = ids;
+      reserveLogits(Math.min(SCORED_ROWS, losses.length));
+      try (KvCache cache = new KvCache(config, 1, ids.length)) {
+        decoder.prepareRope(ids.length);
+        runBlocks(in, cache, null, done -> addLosses(done, ids, from, losses));
+      }
+      return losses;
+    } finally {
+      leave();
+    }
+  }
+
+  /** Of the tokens behind those of a block, as far as they are wanted. */
+  private void addLosses(Decoder.Block in, int[] ids, int from, double[] losses) {
+    int end = Math.min(in.firstToken + in.tokens + 1, ids.length);
+    for (int first = Math.max(in.firstToken + 1, from); first < end; first += SCORED_ROWS) {
+      int count = Math.min(SCORED_ROWS, end - first);
+      int start = first;
+      decoder.logits(first - 1 - in.firstToken, 1, count, logits);
+      model
+          .workers()
+          .run(
+              (row, _) ->
+                  losses[start + row - from] =
+                      Losses.crossEntropy(
+                          logits.segment(),
+                          (long) row * config.vocabSize(),
+                          config.vocabSize(),
+                          ids[start + row]),
+              count);
     }
   }
 

@@ -12,20 +12,20 @@ class MainTest {
   void helpListsAllCommands() {
     String help = CommandLineRun.of("--help").done();
     for (String command :
-        new String[] {"run", "generate", "forward", "verify", "bench", "inspect", "doctor"}) {
+        new String[] {"run", "generate", "forward", "verify", "score", "bench", "inspect", "doctor"}) {
       assertTrue(help.contains("\n  " + command + " "), help);
     }
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"run", "generate", "forward", "verify", "bench", "inspect", "doctor"})
+  @ValueSource(strings = {"run", "generate", "forward", "verify", "score", "bench", "inspect", "doctor"})
   void eachCommandTakesHelp(String command) {
     String help = CommandLineRun.of(command, "--help").done();
     assertTrue(help.contains("granite " + command), help);
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"run", "generate", "forward", "bench"})
+  @ValueSource(strings = {"run", "generate", "forward", "score", "bench"})
   void whatComputesTakesTheSharedOptions(String command) {
     String help = CommandLineRun.of(command, "--help").done();
     for (String option : new String[] {"--threads", "--precision", "--isa", "--debug"}) {
