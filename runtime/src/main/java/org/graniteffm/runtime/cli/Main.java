@@ -61,6 +61,7 @@ public final class Main implements Callable<Integer> {
     COMMANDS.put("score", ScoreCommand.class);
     COMMANDS.put("bench", BenchCommand.class);
     COMMANDS.put("inspect", InspectCommand.class);
+    COMMANDS.put("convert", ConvertCommand.class);
     COMMANDS.put("doctor", DoctorCommand.class);
   }
 

@@ -11,6 +11,7 @@ import java.util.OptionalInt;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.UnsupportedModelException;
 import org.graniteffm.runtime.json.JsonReader;
+import org.graniteffm.runtime.tensor.DType;
 
 /**
  * What {@code config.json} says about a Granite model, checked: every field in its range, and
@@ -450,7 +451,22 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
     return routerAuxLossCoef;
   }
 
-  private Map<String, Object> fields() {
+  /**
+   * Writes the text of a {@code config.json} that {@link #parse} reads as an equal configuration.
+   * Fields that change nothing in inference and are not kept here, such as {@code
+   * attention_dropout}, are left to their defaults.
+   *
+   * @param style which version's spelling
+   * @param dtype what the weights are, F32, F16 or BF16; null leaves the field out
+   * @return the text, its fields sorted by name
+   * @throws IllegalArgumentException if the dtype is no weight type
+   */
+  public final String toJson(ConfigStyle style, DType dtype) {
+    return ConfigWriter.write(this, Objects.requireNonNull(style, "style"), dtype);
+  }
+
+  /** All fields under their Hugging Face names. */
+  Map<String, Object> fields() {
     Map<String, Object> all = new LinkedHashMap<>();
     all.put("model_type", modelType());
     all.put("vocab_size", vocabSize);

@@ -9,6 +9,7 @@ import org.graniteffm.bindings.UnsupportedIsaException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.Checkpoint;
+import org.graniteffm.runtime.tensor.DType;
 
 /**
  * A Granite language model, dense or mixture of experts, over the weights of a checkpoint folder
@@ -114,6 +115,44 @@ public final class GraniteForCausalLM implements AutoCloseable {
    */
   public Workers workers() {
     return workers;
+  }
+
+  /**
+   * Saves the model as a checkpoint folder: config.json, and the weights under their published
+   * names in model.safetensors or in shards with an index. The folder appears complete or not at
+   * all, and nothing that exists is overwritten. Works on the files piece by piece, so it needs no
+   * memory for the weights.
+   *
+   * @param directory where to: does not exist yet or is empty; its parent exists
+   * @param options dtype, size of the files, and what else goes with them
+   * @throws java.nio.file.FileAlreadyExistsException if there is something already
+   * @throws org.graniteffm.runtime.UnsupportedModelException if a weight is too large for the dtype
+   * @throws IOException if a file cannot be read or written
+   * @throws ClosedException if the model is closed
+   */
+  public void save(Path directory, SaveOptions options) throws IOException {
+    try (Use _ = use()) {
+      checkpoint.rewrittenFiles(); // throws if one was cut short
+      new Saver(config, checkpoint, options).save(directory);
+    }
+  }
+
+  /**
+   * Saves the model as a checkpoint folder, as {@link #save(Path, SaveOptions)} does.
+   *
+   * @param directory where to: does not exist yet or is empty; its parent exists
+   * @param dtype type of the weights, or null for the one each has
+   * @param maxShardBytes most bytes of tensors in one file
+   * @throws java.nio.file.FileAlreadyExistsException if there is something already
+   * @throws org.graniteffm.runtime.UnsupportedModelException if a weight is too large for the dtype
+   * @throws IOException if a file cannot be read or written
+   * @throws ClosedException if the model is closed
+   */
+  public void save(Path directory, DType dtype, long maxShardBytes) throws IOException {
+    SaveOptions defaults = SaveOptions.defaults();
+    save(
+        directory,
+        new SaveOptions(dtype, maxShardBytes, defaults.configStyle(), defaults.otherFiles()));
   }
 
   /**

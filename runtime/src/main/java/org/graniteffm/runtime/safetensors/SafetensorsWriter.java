@@ -20,6 +20,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import org.graniteffm.runtime.Names;
+import org.graniteffm.runtime.UnsupportedModelException;
+import org.graniteffm.runtime.tensor.DType;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
@@ -50,7 +52,32 @@ public final class SafetensorsWriter {
    */
   public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata)
       throws IOException {
-    List<TensorInfo> layout = layOut(tensors);
+    write(file, tensors, null, metadata);
+  }
+
+  /**
+   * Writes a file, the weights in it converted on the way: to the nearest value of the type, to the
+   * even one of two. Tensors other than F32, F16 and BF16 stay as they are.
+   *
+   * @param file where it shall appear; its folder exists
+   * @param tensors by name, in the order of the header; strided ones are written without their gaps
+   * @param weightType F32, F16 or BF16, or null to convert nothing
+   * @param metadata free-form strings for {@code __metadata__}, which is left out if there are none
+   * @throws IllegalArgumentException if the weight type is none, or for what {@link #write(Path,
+   *     Map, Map)} refuses
+   * @throws IllegalStateException if a tensor's arena is closed
+   * @throws UnsupportedModelException if a finite value is too large for the weight type; what was
+   *     at the target before is still there then
+   * @throws IOException if the file cannot be written; likewise
+   */
+  public static void write(
+      Path file, Map<String, Tensor> tensors, DType weightType, Map<String, String> metadata)
+      throws IOException {
+    if (weightType != null && !weightType.isWeight()) {
+      throw new IllegalArgumentException(
+          "weightType: " + weightType + " is no weight type, legal are F32, F16, BF16");
+    }
+    List<TensorInfo> layout = layOut(tensors, weightType);
     byte[] header = header(layout, tensors.keySet(), metadata);
     if (Files.isDirectory(file)) {
       throw new FileAlreadyExistsException(Text.of(file), null, "is a folder");
@@ -116,10 +143,11 @@ public final class SafetensorsWriter {
    * Largest elements first, otherwise in the map's order: then every offset is a multiple of the
    * element size.
    */
-  private static List<TensorInfo> layOut(Map<String, Tensor> tensors) {
+  private static List<TensorInfo> layOut(Map<String, Tensor> tensors, DType weightType) {
     List<Map.Entry<String, Tensor>> entries = new ArrayList<>(tensors.entrySet());
     entries.sort(
-        Comparator.comparingInt((Map.Entry<String, Tensor> e) -> e.getValue().dtype().byteSize())
+        Comparator.comparingInt(
+                (Map.Entry<String, Tensor> e) -> typeOf(e.getValue(), weightType).byteSize())
             .reversed());
     List<TensorInfo> layout = new ArrayList<>(entries.size());
     long begin = 0;
@@ -133,14 +161,19 @@ public final class SafetensorsWriter {
                 .formatted(Names.quote(name), tensor.rank(), Header.MAX_RANK));
       }
       long[] shape = tensor.shape();
-      long end = begin + Tensor.byteSize(tensor.dtype(), shape);
+      DType dtype = typeOf(tensor, weightType);
+      long end = begin + Tensor.byteSize(dtype, shape);
       if (end < begin) {
         throw new IllegalArgumentException("tensors: together they exceed 2^63 bytes");
       }
-      layout.add(new TensorInfo(name, tensor.dtype(), shape, begin, end));
+      layout.add(new TensorInfo(name, dtype, shape, begin, end));
       begin = end;
     }
     return layout;
+  }
+
+  private static DType typeOf(Tensor tensor, DType weightType) {
+    return weightType != null && tensor.dtype().isWeight() ? weightType : tensor.dtype();
   }
 
   private static void checkName(String name) {
@@ -222,7 +255,10 @@ public final class SafetensorsWriter {
     out.write(header);
     for (TensorInfo info : layout) {
       try {
-        out.write(tensors.get(info.name));
+        out.write(tensors.get(info.name), info.dtype);
+      } catch (ArithmeticException e) {
+        throw new UnsupportedModelException(
+            "tensor " + Names.quote(info.name) + ": " + e.getMessage());
       } catch (InternalError e) {
         // What the JVM makes of a mapped file that was cut short under it.
         throw new IOException(

@@ -2,8 +2,11 @@ package org.graniteffm.runtime.safetensors;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import org.graniteffm.runtime.tensor.DType;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
@@ -13,9 +16,14 @@ import org.graniteffm.runtime.tensor.Tensor;
  */
 final class TensorOutput {
   private static final int BUFFER_BYTES = 1 << 20;
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final FileChannel channel;
-  private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
+  private final ByteBuffer buffer = 
+      ByteBuffer.allocateDirect(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
 
   TensorOutput(FileChannel channel) {
     this.channel = channel;
@@ -25,8 +33,14 @@ final class TensorOutput {
     write(MemorySegment.ofArray(bytes), 0, bytes.length);
   }
 
-  /** Writes the elements without the gaps between rows. */
-  void write(Tensor tensor) throws IOException {
+  /**
+   * Writes the elements without the gaps between rows.
+   *
+   * @param tensor of any type
+   * @param dtype its own, or for a weight any weight type
+   * @throws ArithmeticException if a finite weight becomes an infinite one
+   */
+  void write(Tensor tensor, DType dtype) throws IOException {
     int rank = tensor.rank();
     // The last dimensions, as far as they stand without gaps, are one run.
     int outer = rank;
@@ -44,7 +58,11 @@ final class TensorOutput {
       for (int i = 0; i < outer; i++) {
         offset += index[i] * tensor.stride(i);
       }
-      write(tensor.segment(), offset * elementBytes, run * elementBytes);
+      if (dtype == tensor.dtype()) {
+        write(tensor.segment(), offset * elementBytes, run * elementBytes);
+      } else {
+        convert(tensor, offset, run, dtype);
+      }
     } while (step(index, tensor));
   }
 
@@ -69,6 +87,52 @@ final class TensorOutput {
           segment, offset + done, MemorySegment.ofBuffer(buffer), 0, count); // from its position
       buffer.position(buffer.position() + count);
       done += count;
+    }
+  }
+
+  /** Writes so many neighbours as another weight type. */
+  private void convert(Tensor tensor, long first, long count, DType to) throws IOException {
+    MemorySegment from = tensor.segment();
+    for (long i = first; i < first + count; i++) {
+      float value =
+          switch (tensor.dtype()) {
+            case F32 -> from.get(FLOAT, i * Float.BYTES);
+            case F16 -> Float.float16ToFloat(from.get(SHORT, i * Short.BYTES));
+            case BF16 -> Float.intBitsToFloat(from.get(SHORT, i * Short.BYTES) << 16);
+            default -> throw new IllegalArgumentException("not a weight: " + tensor);
+          };
+      if (buffer.remaining() < to.byteSize()) {
+        flush();
+      }
+      switch (to) {
+        case F32 -> buffer.putFloat(value);
+        case F16 -> {
+          short half = Float.floatToFloat16(value); // rounds to nearest even
+          checkFinite(value, Float.float16ToFloat(half), to);
+          buffer.putShort(half);
+        }
+        case BF16 -> {
+          short half = bfloat16(value);
+          checkFinite(value, Float.intBitsToFloat(half << 16), to);
+          buffer.putShort(half);
+        }
+        default -> throw new IllegalArgumentException("not a weight type: " + to);
+      }
+    }
+  }
+
+  /** The upper half, rounded to nearest even; a NaN stays one. */
+  static short bfloat16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    if (Float.isNaN(value)) {
+      return (short) (bits >>> 16 | 0x40); // the bits that say NaN might all be in the lower half
+    }
+    return (short) (bits + 0x7fff + (bits >>> 16 & 1) >>> 16);
+  }
+
+  private static void checkFinite(float value, float rounded, DType to) {
+    if (Float.isInfinite(rounded) && !Float.isInfinite(value)) {
+      throw new ArithmeticException("value " + value + " is too large for " + to);
     }
   }
 

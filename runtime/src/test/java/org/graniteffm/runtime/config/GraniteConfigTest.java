@@ -17,6 +17,7 @@ import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.UnsupportedModelException;
+import org.graniteffm.runtime.tensor.DType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -101,6 +102,53 @@ class GraniteConfigTest {
             ModelFormatException.class,
             () -> parse("{'model_type':'granitemoeshared','shared_intermediate_size':-1}"));
     assertTrue(e.getMessage().contains("shared_intermediate_size: -1"), e.getMessage());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "'model_type':'granite'",
+        "'model_type':'granite','head_dim':10,'attention_bias':true,'mlp_bias':true,'pad_token_id':3",
+        "'model_type':'granite','rms_norm_eps':1e-5,'attention_multiplier':0.015625,"
+            + "'eos_token_id':[0,5,7],'rope_theta':5000000,'hidden_act':'gelu_new'",
+        "'model_type':'granite','bos_token_id':null,'eos_token_id':null,'vocab_size':1",
+        "'model_type':'granite','vocab_size':1",
+        "'model_type':'granite','rope_scaling':{'type':'linear','factor':2.5}",
+        "'model_type':'granite','rope_scaling':{'rope_type':'dynamic','factor':2}",
+        "'model_type':'granite','max_position_embeddings':96,'rope_parameters':{'rope_type':'yarn',"
+            + "'rope_theta':500,'factor':4,'original_max_position_embeddings':24,'beta_fast':8,"
+            + "'mscale':0.7,'mscale_all_dim':1.1,'truncate':false,'attention_factor':1.25}",
+        "'model_type':'granite','max_position_embeddings':48,'rope_scaling':{'rope_type':'longrope',"
+            + "'original_max_position_embeddings':12,'short_factor':[1,1.05,1.1,1.15,1.2,1.25],"
+            + "'long_factor':[1,1.6,2.2,2.8,3.4,4]}",
+        "'model_type':'granite','rope_scaling':{'rope_type':'llama3','factor':8,"
+            + "'high_freq_factor':4,'low_freq_factor':1,'original_max_position_embeddings':23}",
+        "'model_type':'granitemoe','num_local_experts':40,'num_experts_per_tok':8,"
+            + "'output_router_logits':true,'router_aux_loss_coef':0.01,'tie_word_embeddings':true",
+        "'model_type':'granitemoeshared','shared_intermediate_size':52,'initializer_range':0.1",
+      })
+  void textReadsBackAsAnEqualConfigInBothSpellings(String fields) throws Exception {
+    GraniteConfig config =
+        parse(
+            "{'hidden_size':48,'num_attention_heads':4,"
+                + (fields.contains("max_position") ? "" : "'max_position_embeddings':24,")
+                + fields
+                + "}");
+    for (ConfigStyle style : ConfigStyle.values()) {
+      String text = config.toJson(style, DType.BF16);
+      assertEquals(config, parse(text), text);
+      boolean old = style == ConfigStyle.TRANSFORMERS_4;
+      assertEquals(old, text.contains("\n  \"rope_theta\": "), text);
+      assertEquals(old, text.contains("\"rope_scaling\": "), text);
+      assertEquals(old, text.contains("\"torch_dtype\": \"bfloat16\""), text);
+      assertEquals(!old, text.contains("\n  \"dtype\": \"bfloat16\""), text);
+      assertEquals(!old, text.contains("\"rope_parameters\": {"), text);
+      assertFalse(config.toJson(style, null).contains("dtype"));
+      assertTrue(text.contains("ForCausalLM\""), text);
+    }
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> config.toJson(ConfigStyle.TRANSFORMERS_4, DType.I64));
   }
 
   @Test

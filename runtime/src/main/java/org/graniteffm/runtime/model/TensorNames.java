@@ -1,0 +1,81 @@
+package org.graniteffm.runtime.model;
+
+import org.graniteffm.runtime.config.GraniteConfig;
+import org.graniteffm.runtime.config.GraniteMoeConfig;
+
+/** What tensors a model has, in the order of its layers. */
+final class TensorNames {
+  private TensorNames() {}
+
+  /** Told of each tensor. */
+  interface Visitor {
+    /**
+     * One tensor.
+     *
+     * @param published its name in published checkpoints
+     * @param inMemory the name transformers 5 has for it in memory, or null if that is the same
+     * @param shape its dimensions
+     */
+    void tensor(String published, String inMemory, long... shape);
+  }
+
+  /** The head comes last, also where it is tied and need not be there. */
+  static void forEach(GraniteConfig config, Visitor visitor) {
+    long hidden = config.hiddenSize();
+    visitor.tensor("model.embed_tokens.weight", null, config.vocabSize(), hidden);
+    for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
+      layer(config, "model.layers." + layer + ".", visitor);
+    }
+    visitor.tensor("model.norm.weight", null, hidden);
+    visitor.tensor("lm_head.weight", null, config.vocabSize(), hidden);
+  }
+
+  private static void layer(GraniteConfig config, String prefix, Visitor visitor) {
+    long hidden = config.hiddenSize();
+    long intermediate = config.intermediateSize();
+    long queries = (long) config.numAttentionHeads() * config.headDim();
+    long keys = (long) config.numKeyValueHeads() * config.headDim();
+    boolean bias = config.attentionBias();
+    visitor.tensor(prefix + "input_layernorm.weight", null, hidden);
+    linear(prefix + "self_attn.q_proj", queries, hidden, bias, visitor);
+    linear(prefix + "self_attn.k_proj", keys, hidden, bias, visitor);
+    linear(prefix + "self_attn.v_proj", keys, hidden, bias, visitor);
+    linear(prefix + "self_attn.o_proj", hidden, queries, bias, visitor);
+    visitor.tensor(prefix + "post_attention_layernorm.weight", null, hidden);
+    if (config instanceof GraniteMoeConfig moe) {
+      String experts = prefix + "block_sparse_moe.";
+      long count = moe.numLocalExperts();
+      visitor.tensor(
+          experts + "router.layer.weight", experts + "router.weight", count, hidden);
+      visitor.tensor(
+          experts + "input_linear.weight",
+          experts + "experts.gate_up_proj",
+          count,
+          2 * intermediate,
+          hidden);
+      visitor.tensor(
+          experts + "output_linear.weight",
+          experts + "experts.down_proj",
+          count,
+          hidden,
+          intermediate);
+      long shared = moe.sharedIntermediateSize();
+      if (shared > 0) {
+        linear(prefix + "shared_mlp.input_linear", 2 * shared, hidden, false, visitor);
+        linear(prefix + "shared_mlp.output_linear", hidden, shared, false, visitor);
+      }
+    } else {
+      linear(prefix + "mlp.gate_proj", intermediate, hidden, config.mlpBias(), visitor);
+      linear(prefix + "mlp.up_proj", intermediate, hidden, config.mlpBias(), visitor);
+      linear(prefix + "mlp.down_proj", hidden, intermediate, config.mlpBias(), visitor);
+    }
+  }
+
+  private static void linear(
+      String name, long outFeatures, long inFeatures, boolean bias, Visitor visitor) {
+    visitor.tensor(name + ".weight", null, outFeatures, inFeatures);
+    if (bias) {
+      visitor.tensor(name + ".bias", null, outFeatures);
+    }
+  }
+}
