@@ -120,7 +120,7 @@ final class ScoreCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--window: " + window + " tokens, legal are at least 2");
     }
-    if (stride != null && (stride < 1 || window != null && stride > window)) {
+    if (stride != null && (stride < 1 || (window != null && stride > window))) {
       throw new ParameterException(
           spec.commandLine(),
           "--stride: %d tokens, legal are 1 to %s"

@@ -74,8 +74,8 @@ public sealed class GraniteMoeConfig extends GraniteConfig permits GraniteMoeSha
    *
    * @param <B> the builder's own type
    */
-  public abstract static sealed class Builder<B extends Builder<B>>
-      extends GraniteConfig.Builder<B> permits MoeBuilder, GraniteMoeSharedConfig.Builder {
+  public abstract static sealed class Builder<B extends Builder<B>> extends GraniteConfig.Builder<B>
+      permits MoeBuilder, GraniteMoeSharedConfig.Builder {
     Builder() {}
 
     @Override

@@ -82,6 +82,31 @@ public final class GraniteForCausalLM implements AutoCloseable {
     }
   }
 
+  /**
+   * Makes a model from a configuration alone, as transformers does: weights from a normal
+   * distribution of standard deviation initializer_range, zero biases and padding row, norms of
+   * one. The same seed makes the same weights, whatever the machine and the number of threads.
+   *
+   * @param config its configuration
+   * @param dtype type of the weights: F32, F16 or BF16
+   * @param seed any number
+   * @return the model, to be closed; its checkpoint has no files
+   * @throws IllegalArgumentException if the dtype is no weight type
+   * @throws org.graniteffm.runtime.InsufficientMemoryException if the weights find no memory
+   */
+  public static GraniteForCausalLM random(GraniteConfig config, DType dtype, long seed) {
+    NativeLibraries.load();
+    Workers workers = Workers.shared();
+    Checkpoint checkpoint = RandomWeights.make(config, dtype, seed, workers);
+    Arena arena = Arena.ofShared();
+    try {
+      Weights weights = Weights.bind(checkpoint, config, arena);
+      return new GraniteForCausalLM(config, checkpoint, weights, arena, workers);
+    } catch (IOException e) {
+      throw new AssertionError(e); // all tensors are there, in their shapes
+    }
+  }
+
   private static void linkEarly() {
     try {
       NativeLibraries.load();

@@ -79,7 +79,7 @@ final class Saver {
       writeWeights(fresh, tensors);
       String json = config.toJson(options.configStyle(), commonType(tensors));
       write(fresh.resolve("config.json"), json.getBytes(StandardCharsets.UTF_8));
-      if (options.otherFiles()) {
+      if (options.otherFiles() && !checkpoint.files().isEmpty()) {
         copyOtherFiles(fresh);
       }
       force(fresh);
@@ -168,8 +168,7 @@ final class Saver {
     SafetensorsWriter.write(file, tensors, options.dtype(), METADATA);
   }
 
-  private byte[] index(Map<String, Tensor> tensors, Map<String, String> fileOf)
-      throws IOException {
+  private byte[] index(Map<String, Tensor> tensors, Map<String, String> fileOf) throws IOException {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     try (JsonGenerator json = new JsonFactory().createGenerator(out)) {
       json.useDefaultPrettyPrinter();

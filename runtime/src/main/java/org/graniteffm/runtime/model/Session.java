@@ -143,8 +143,8 @@ public final class Session implements AutoCloseable {
    *
    * @param ids the sequence
    * @param from the first token wanted, 1 to {@code ids.length - 1}; those before are context alone
-   * @return of {@code ids[from]}, {@code ids[from + 1]} … the negative log-likelihoods in nats, given
-   *     all that is before each; NaN or infinite if logits are
+   * @return of {@code ids[from]}, {@code ids[from + 1]} … the negative log-likelihoods in nats,
+   *     given all that is before each; NaN or infinite if logits are
    * @throws IllegalArgumentException if an argument does not fit the model; the message names it
    * @throws ClosedException if the session or the model is closed
    * @throws ConcurrentUseException if another thread is using this session

@@ -45,8 +45,7 @@ final class TensorNames {
     if (config instanceof GraniteMoeConfig moe) {
       String experts = prefix + "block_sparse_moe.";
       long count = moe.numLocalExperts();
-      visitor.tensor(
-          experts + "router.layer.weight", experts + "router.weight", count, hidden);
+      visitor.tensor(experts + "router.layer.weight", experts + "router.weight", count, hidden);
       visitor.tensor(
           experts + "input_linear.weight",
           experts + "experts.gate_up_proj",

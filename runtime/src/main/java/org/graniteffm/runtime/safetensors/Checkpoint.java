@@ -41,6 +41,7 @@ public final class Checkpoint implements AutoCloseable {
   private final Arena arena;
   private final List<SafetensorsFile> files;
   private final Map<String, SafetensorsFile> fileOf;
+  private final Map<String, Tensor> tensors;
   private final long byteSize;
 
   private Checkpoint(
@@ -52,7 +53,32 @@ public final class Checkpoint implements AutoCloseable {
     this.arena = arena;
     this.files = List.copyOf(files);
     this.fileOf = Collections.unmodifiableMap(fileOf);
+    Map<String, Tensor> all = LinkedHashMap.newLinkedHashMap(fileOf.size());
+    fileOf.forEach((name, file) -> all.put(name, file.tensors().get(name)));
+    this.tensors = Collections.unmodifiableMap(all);
     this.byteSize = files.stream().mapToLong(SafetensorsFile::byteSize).sum();
+  }
+
+  private Checkpoint(Path directory, Arena arena, Map<String, Tensor> tensors) {
+    this.directory = directory;
+    this.arena = arena;
+    this.files = List.of();
+    this.fileOf = Map.of();
+    this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
+    this.byteSize =
+        tensors.values().stream().mapToLong(t -> Tensor.byteSize(t.dtype(), t.shape())).sum();
+  }
+
+  /**
+   * Takes tensors that are in no file.
+   *
+   * @param label what messages call it, in place of a folder; it is never looked at
+   * @param tensors by name
+   * @param arena the shared arena that owns them; {@link #close} closes it
+   * @return the checkpoint, to be closed
+   */
+  public static Checkpoint inMemory(String label, Map<String, Tensor> tensors, Arena arena) {
+    return new Checkpoint(Path.of(label), arena, tensors);
   }
 
   /**
@@ -146,7 +172,7 @@ public final class Checkpoint implements AutoCloseable {
   /**
    * The folder.
    *
-   * @return as given to {@link #open}
+   * @return as given to {@link #open}; for tensors in memory the label
    */
   public Path directory() {
     return directory;
@@ -155,7 +181,7 @@ public final class Checkpoint implements AutoCloseable {
   /**
    * The files that hold the tensors.
    *
-   * @return sorted by name; not modifiable
+   * @return sorted by name, none for tensors in memory; not modifiable
    */
   public List<Path> files() {
     return files.stream().map(SafetensorsFile::path).toList();
@@ -167,7 +193,7 @@ public final class Checkpoint implements AutoCloseable {
    * @return file by file, in the order of each header; not modifiable
    */
   public Set<String> names() {
-    return fileOf.keySet();
+    return tensors.keySet();
   }
 
   /**
@@ -179,8 +205,7 @@ public final class Checkpoint implements AutoCloseable {
    */
   public Tensor find(String name) {
     checkOpen();
-    SafetensorsFile file = fileOf.get(name);
-    return file == null ? null : file.tensors().get(name);
+    return tensors.get(name);
   }
 
   /**
@@ -200,7 +225,9 @@ public final class Checkpoint implements AutoCloseable {
           "%s: tensor %s: expected with shape %s, found none of that name"
               .formatted(Text.of(directory), Names.quote(name), Arrays.toString(shape)));
     }
-    String where = Text.of(fileOf.get(name).path()) + ": tensor " + Names.quote(name);
+    SafetensorsFile file = fileOf.get(name);
+    String where =
+        Text.of(file == null ? directory : file.path()) + ": tensor " + Names.quote(name);
     if (!tensor.hasShape(shape)) {
       throw new ModelFormatException(
           "%s: shape: expected %s, found %s"
@@ -218,7 +245,7 @@ public final class Checkpoint implements AutoCloseable {
    * The name of the file that holds a tensor.
    *
    * @param name the tensor's name
-   * @return a file name without folder, or null if there is no such tensor
+   * @return a file name without folder, or null if there is no such tensor, or it is in no file
    */
   public String fileOf(String name) {
     SafetensorsFile file = fileOf.get(name);
@@ -293,6 +320,6 @@ public final class Checkpoint implements AutoCloseable {
   /** The folder and the number of tensors. */
   @Override
   public String toString() {
-    return "%s (%d tensors)".formatted(Text.of(directory), fileOf.size());
+    return "%s (%d tensors)".formatted(Text.of(directory), tensors.size());
   }
 }

@@ -22,7 +22,7 @@ final class TensorOutput {
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final FileChannel channel;
-  private final ByteBuffer buffer = 
+  private final ByteBuffer buffer =
       ByteBuffer.allocateDirect(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
 
   TensorOutput(FileChannel channel) {
@@ -112,22 +112,13 @@ final class TensorOutput {
           buffer.putShort(half);
         }
         case BF16 -> {
-          short half = bfloat16(value);
+          short half = DType.floatToBfloat16(value);
           checkFinite(value, Float.intBitsToFloat(half << 16), to);
           buffer.putShort(half);
         }
         default -> throw new IllegalArgumentException("not a weight type: " + to);
       }
     }
-  }
-
-  /** The upper half, rounded to nearest even; a NaN stays one. */
-  static short bfloat16(float value) {
-    int bits = Float.floatToRawIntBits(value);
-    if (Float.isNaN(value)) {
-      return (short) (bits >>> 16 | 0x40); // the bits that say NaN might all be in the lower half
-    }
-    return (short) (bits + 0x7fff + (bits >>> 16 & 1) >>> 16);
   }
 
   private static void checkFinite(float value, float rounded, DType to) {

@@ -12,8 +12,8 @@ import org.graniteffm.runtime.model.Session;
  * counts only those tokens that no earlier window has counted; the rest of it is context. The first
  * token of a window has no prediction.
  *
- * <p>Each token counts once and alike. (The guide's program averages the windows' means, weighted by
- * one token too few after the first window; the difference is in the order of 1 / stride.)
+ * <p>Each token counts once and alike. (The guide's program averages the windows' means, weighted
+ * by one token too few after the first window; the difference is in the order of 1 / stride.)
  *
  * <p>Belongs to one caller at a time. Memory is that of the window's keys and values, not of its
  * logits.
@@ -120,8 +120,7 @@ public final class Scorer implements AutoCloseable {
     for (int i = 0; i < ids.length; i++) { // all of them, before the first pass
       if (ids[i] < 0 || ids[i] >= vocabulary) {
         throw new IllegalArgumentException(
-            "input_ids: token id %d at %d, legal are 0 to %d"
-                .formatted(ids[i], i, vocabulary - 1));
+            "input_ids: token id %d at %d, legal are 0 to %d".formatted(ids[i], i, vocabulary - 1));
       }
     }
     double[] losses = new double[ids.length];

@@ -1,6 +1,6 @@
 /**
- * How well a model predicts a text: negative log-likelihoods and perplexity, over windows that slide
- * along it.
+ * How well a model predicts a text: negative log-likelihoods and perplexity, over windows that
+ * slide along it.
  *
  * <p>Start from {@link org.graniteffm.runtime.score.Scorer}:
  *
@@ -13,7 +13,7 @@
  * }
  * }</pre>
  *
- * <p>A scorer belongs to one caller at a time; what it returns is immutable. The loss of labels that
- * are not the text itself is {@link org.graniteffm.runtime.model.ForwardOutput#loss}.
+ * <p>A scorer belongs to one caller at a time; what it returns is immutable. The loss of labels
+ * that are not the text itself is {@link org.graniteffm.runtime.model.ForwardOutput#loss}.
  */
 package org.graniteffm.runtime.score;

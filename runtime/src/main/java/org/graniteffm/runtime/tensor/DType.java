@@ -78,6 +78,20 @@ public enum DType {
   }
 
   /**
+   * Rounds to BF16: to the nearest value, to the even one of two; a NaN stays one.
+   *
+   * @param value any number; a finite one may become infinite
+   * @return the bits
+   */
+  public static short floatToBfloat16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    if (Float.isNaN(value)) {
+      return (short) ((bits >>> 16) | 0x40); // what says NaN might all be in the lower half
+    }
+    return (short) ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16);
+  }
+
+  /**
    * Finds a type by the name a safetensors header uses.
    *
    * @param name such as {@code "BF16"}

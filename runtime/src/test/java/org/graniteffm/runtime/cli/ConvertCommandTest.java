@@ -29,7 +29,9 @@ class ConvertCommandTest {
     assertTrue(run.err().contains("56 tensors, 25.5 MB in 4 files"), run.err());
     for (String file :
         new String[] {
-          "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+          "tokenizer.json",
+          "tokenizer_config.json",
+          "special_tokens_map.json",
           "generation_config.json"
         }) {
       assertEquals(

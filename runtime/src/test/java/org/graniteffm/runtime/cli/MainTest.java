@@ -12,13 +12,26 @@ class MainTest {
   void helpListsAllCommands() {
     String help = CommandLineRun.of("--help").done();
     for (String command :
-        new String[] {"run", "generate", "forward", "verify", "score", "bench", "inspect", "convert", "doctor"}) {
+        new String[] {
+          "run", "generate", "forward", "verify", "score", "bench", "inspect", "convert", "doctor"
+        }) {
       assertTrue(help.contains("\n  " + command + " "), help);
     }
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"run", "generate", "forward", "verify", "score", "bench", "inspect", "convert", "doctor"})
+  @ValueSource(
+      strings = {
+        "run",
+        "generate",
+        "forward",
+        "verify",
+        "score",
+        "bench",
+        "inspect",
+        "convert",
+        "doctor"
+      })
   void eachCommandTakesHelp(String command) {
     String help = CommandLineRun.of(command, "--help").done();
     assertTrue(help.contains("granite " + command), help);

@@ -147,8 +147,7 @@ class GraniteConfigTest {
       assertTrue(text.contains("ForCausalLM\""), text);
     }
     assertThrows(
-        IllegalArgumentException.class,
-        () -> config.toJson(ConfigStyle.TRANSFORMERS_4, DType.I64));
+        IllegalArgumentException.class, () -> config.toJson(ConfigStyle.TRANSFORMERS_4, DType.I64));
   }
 
   @Test
@@ -481,7 +480,8 @@ class GraniteConfigTest {
   void otherArchitecturesAreRefused(String type) {
     UnsupportedModelException e =
         assertThrows(UnsupportedModelException.class, () -> parse("{'model_type':'" + type + "'}"));
-    assertTrue(e.getMessage().contains("only granite, granitemoe and granitemoeshared"), e.getMessage());
+    assertTrue(
+        e.getMessage().contains("only granite, granitemoe and granitemoeshared"), e.getMessage());
   }
 
   @ParameterizedTest

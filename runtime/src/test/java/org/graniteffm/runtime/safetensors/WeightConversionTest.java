@@ -43,9 +43,9 @@ class WeightConversionTest {
     int down = Float.floatToIntBits(value) >>> 16;
     BigDecimal exact = new BigDecimal(value);
     BigDecimal below = exact.subtract(new BigDecimal(Float.intBitsToFloat(down << 16))).abs();
-    BigDecimal above = exact.subtract(new BigDecimal(Float.intBitsToFloat(down + 1 << 16))).abs();
+    BigDecimal above = exact.subtract(new BigDecimal(Float.intBitsToFloat((down + 1) << 16))).abs();
     int order = below.compareTo(above);
-    return (short) (order < 0 || order == 0 && down % 2 == 0 ? down : down + 1);
+    return (short) (order < 0 || (order == 0 && down % 2 == 0) ? down : down + 1);
   }
 
   @Test
@@ -53,14 +53,14 @@ class WeightConversionTest {
     Random random = new Random(1);
     for (int i = 0; i < 20_000; i++) {
       // also exactly between two neighbours
-      int bits = i % 2 == 0 ? random.nextInt() : random.nextInt() & 0xffff0000 | 0x8000;
+      int bits = i % 2 == 0 ? random.nextInt() : (random.nextInt() & 0xffff0000) | 0x8000;
       float value = Float.intBitsToFloat(bits);
       if (Math.abs(value) < 1e38f) { // no NaN either
-        assertEquals(nearest(value), TensorOutput.bfloat16(value), () -> "value " + value);
+        assertEquals(nearest(value), DType.floatToBfloat16(value), () -> "value " + value);
       }
     }
     float hiddenNan = Float.intBitsToFloat(0x7f800001);
-    assertTrue(Float.isNaN(Float.intBitsToFloat(TensorOutput.bfloat16(hiddenNan) << 16)));
+    assertTrue(Float.isNaN(Float.intBitsToFloat(DType.floatToBfloat16(hiddenNan) << 16)));
   }
 
   @Test

@@ -68,7 +68,14 @@ class ScorerTest {
   /** The guide's program, with labels of -100 where an earlier window has counted a token. */
   @ParameterizedTest
   @CsvSource({
-    "64,32,6", "64,64,4", "50,7,23", "199,1,2", "199,199,1", "200,100,1", "30,29,7", "2,1,199"
+    "64,32,6",
+    "64,64,4",
+    "50,7,23",
+    "199,1,2",
+    "199,199,1",
+    "200,100,1",
+    "30,29,7",
+    "2,1,199"
   })
   void windowsCountEachTokenOnceInItsWindow(int window, int stride, int windows) {
     int[] ids = ids(0);
