@@ -104,6 +104,10 @@ public final class GraniteForCausalLM implements AutoCloseable {
       return new GraniteForCausalLM(config, checkpoint, weights, arena, workers);
     } catch (IOException e) {
       throw new AssertionError(e); // all tensors are there, in their shapes
+    } catch (Throwable t) {
+      arena.close();
+      checkpoint.close();
+      throw t;
     }
   }
 
