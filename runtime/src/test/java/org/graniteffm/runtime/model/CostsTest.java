@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
-import org.graniteffm.runtime.DemoFolder;
+import org.graniteffm.runtime.demo.DemoModel;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
@@ -28,8 +28,8 @@ class CostsTest {
 
   @BeforeAll
   static void open() throws IOException {
-    checkpoint = Checkpoint.open(DemoFolder.path());
-    costs = Costs.of(GraniteConfig.load(DemoFolder.path()), checkpoint);
+    checkpoint = Checkpoint.open(DemoModel.directory());
+    costs = Costs.of(GraniteConfig.load(DemoModel.directory()), checkpoint);
   }
 
   @AfterAll
