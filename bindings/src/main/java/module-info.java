@@ -7,6 +7,9 @@
  * jars, which must be found by this module's class loader: on the class path, or as modules that
  * are resolved, say with {@code --add-modules ALL-MODULE-PATH}.
  */
+@SuppressWarnings("module") // the runtime is not there yet when this is compiled
 module org.graniteffm.bindings {
   exports org.graniteffm.bindings;
+  exports org.graniteffm.bindings.jni to
+      org.graniteffm.runtime;
 }

@@ -10,7 +10,7 @@
  *     Tokenizer tokenizer = Tokenizers.open(folder);
  *     Generator generator = new Generator(model)) {
  *   GenerationConfig config = GenerationConfig.load(folder, model.config());
- *   StreamDecoder text = new StreamDecoder(tokenizer);
+ *   StreamDecoder text = tokenizer.streamDecoder(true);
  *   generator.generate(
  *       tokenizer.encode("Once upon a time"),
  *       config,

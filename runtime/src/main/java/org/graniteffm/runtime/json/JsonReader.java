@@ -127,7 +127,7 @@ public final class JsonReader {
               : " (line %d, column %d)"
                   .formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr());
       throw new ModelFormatException(
-          source + ": malformed JSON" + where + ": " + Names.quote(e.getOriginalMessage()), e);
+          source + ": malformed JSON" + where + ": " + Names.quote(what(e)), e);
     } catch (IOException e) {
       throw new AssertionError(e); // the text is in memory
     }
@@ -135,6 +135,11 @@ public final class JsonReader {
       throw new ModelFormatException(source + ": expected one JSON object");
     }
     return node;
+  }
+
+  /** What is wrong, without Jackson's remarks on where an object that is not closed has begun. */
+  private static String what(JsonProcessingException e) {
+    return e.getOriginalMessage().replaceFirst(" \\(start marker at .*", "");
   }
 
   /**

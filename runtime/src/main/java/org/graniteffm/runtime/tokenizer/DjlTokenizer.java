@@ -8,7 +8,7 @@ import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
-import org.graniteffm.bindings.JniLibraries;
+import org.graniteffm.bindings.jni.JniLibraries;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
 

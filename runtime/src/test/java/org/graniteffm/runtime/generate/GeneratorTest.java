@@ -13,7 +13,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.graniteffm.runtime.DemoFolder;
+import org.graniteffm.runtime.demo.DemoModel;
 import org.graniteffm.runtime.model.ClosedException;
 import org.graniteffm.runtime.model.ConcurrentUseException;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
@@ -30,7 +30,7 @@ class GeneratorTest {
 
   @BeforeAll
   static void load() throws IOException {
-    model = GraniteForCausalLM.load(DemoFolder.path());
+    model = GraniteForCausalLM.load(DemoModel.directory());
   }
 
   @AfterAll
@@ -109,7 +109,7 @@ class GeneratorTest {
     List<Integer> want = greedy(model);
     for (int threads : new int[] {1, 3, 5}) {
       try (Workers workers = Workers.of(threads);
-          GraniteForCausalLM other = GraniteForCausalLM.load(DemoFolder.path(), workers)) {
+          GraniteForCausalLM other = GraniteForCausalLM.load(DemoModel.directory(), workers)) {
         assertEquals(want, greedy(other), threads + " threads");
       }
     }
@@ -226,7 +226,7 @@ class GeneratorTest {
   @Test
   void closingFromAnotherThreadEndsARunningGenerationAtItsNextToken() throws Exception {
     for (int round = 0; round < 20; round++) {
-      GraniteForCausalLM own = GraniteForCausalLM.load(DemoFolder.path());
+      GraniteForCausalLM own = GraniteForCausalLM.load(DemoModel.directory());
       try (ExecutorService other = Executors.newSingleThreadExecutor();
           Generator generator = new Generator(own)) {
         GenerationConfig config = GREEDY.toBuilder().maxNewTokens(900).build();

@@ -6,10 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import org.graniteffm.runtime.DemoFolder;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
+import org.graniteffm.runtime.demo.DemoModel;
 import org.graniteffm.runtime.safetensors.Checkpoint;
 import org.graniteffm.runtime.verify.GoldenFolders;
 import org.junit.jupiter.api.AfterAll;
@@ -30,8 +30,8 @@ class CostsTest {
 
   @BeforeAll
   static void open() throws IOException {
-    checkpoint = Checkpoint.open(DemoFolder.path());
-    costs = Costs.of(GraniteConfig.load(DemoFolder.path()), checkpoint);
+    checkpoint = Checkpoint.open(DemoModel.directory());
+    costs = Costs.of(GraniteConfig.load(DemoModel.directory()), checkpoint);
   }
 
   @AfterAll

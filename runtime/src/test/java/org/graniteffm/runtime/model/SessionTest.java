@@ -13,7 +13,7 @@ import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.concurrent.CancellationException;
-import org.graniteffm.runtime.DemoFolder;
+import org.graniteffm.runtime.demo.DemoModel;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -28,7 +28,7 @@ class SessionTest {
 
   @BeforeAll
   static void load() throws IOException {
-    model = GraniteForCausalLM.load(DemoFolder.path());
+    model = GraniteForCausalLM.load(DemoModel.directory());
   }
 
   @AfterAll

@@ -1,4 +1,4 @@
-package org.graniteffm.bindings;
+package org.graniteffm.bindings.jni;
 
 import java.io.IOException;
 import java.io.InputStream;
