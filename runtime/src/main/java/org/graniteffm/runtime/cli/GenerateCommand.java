@@ -13,6 +13,7 @@ import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.UnsupportedModelException;
 import org.graniteffm.runtime.generate.Generation;
 import org.graniteffm.runtime.generate.GenerationConfig;
+import org.graniteffm.runtime.generate.GenerationHooks;
 import org.graniteffm.runtime.generate.Generator;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.tokenizer.Tokenizer;
@@ -37,8 +38,9 @@ import picocli.CommandLine.Spec;
       "Prints the new text alone, or the new ids where the checkpoint has no tokenizer.json; with"
           + " --json one object a line: {\"ids\": the new tokens, an end token included, \"text\":"
           + " what they mean, special tokens left out (null without a tokenizer.json),"
-          + " \"finish_reason\": \"eos\", \"length\" or \"stop\"}. Options have their Hugging Face"
-          + " names; what is not given is as in generation_config.json.",
+          + " \"finish_reason\": \"eos\", \"stop\", \"length\" or \"time\", and with beams their"
+          + " \"score\"}. With --num-return-sequences each prompt gives so many lines. Options have"
+          + " their Hugging Face names; what is not given is as in generation_config.json.",
       ""
     })
 final class GenerateCommand implements Callable<Integer> {
@@ -85,10 +87,15 @@ final class GenerateCommand implements Callable<Integer> {
         Tokenizer tokenizer = tokenizer(folder);
         Generator generator = new Generator(model)) {
       GenerationConfig config = options.over(GenerationConfig.load(folder, model.config()), folder);
+      if (tokenizer == null && !config.stopStrings().isEmpty()) {
+        throw new UnsupportedModelException(
+            modelName + ": has no tokenizer.json, so stop_strings cannot be looked for");
+      }
       PrintWriter out = spec.commandLine().getOut();
       for (Inputs.Prompt prompt : prompts) {
-        String answer = answer(prompt, tokenizer, generator, config);
-        out.println(answer);
+        for (Generation.Sequence sequence : sequences(prompt, tokenizer, generator, config)) {
+          out.println(answer(sequence, tokenizer));
+        }
         if (out.checkError()) {
           break;
         }
@@ -109,22 +116,30 @@ final class GenerateCommand implements Callable<Integer> {
     return Files.exists(folder.resolve("tokenizer.json")) ? Tokenizers.open(folder) : null;
   }
 
-  private String answer(
+  private List<Generation.Sequence> sequences(
       Inputs.Prompt prompt, Tokenizer tokenizer, Generator generator, GenerationConfig config)
       throws IOException {
     PrintWriter out = spec.commandLine().getOut();
-    Generation.Sequence sequence;
     try {
       int[] ids = prompt.ids() != null ? array(prompt.ids()) : encode(prompt.text(), tokenizer);
-      Generation generation =
-          generator.generate(Prompts.orStart(ids, config), config, (row, id) -> !out.checkError());
-      sequence = generation.sequences().getFirst();
+      return generator
+          .generate(
+              new int[][] {Prompts.orStart(ids, config)},
+              null,
+              config,
+              tokenizer == null ? GenerationHooks.NONE : GenerationHooks.NONE.with(tokenizer),
+              (row, id) -> !out.checkError(),
+              () -> false)
+          .sequences();
     } catch (IllegalArgumentException e) {
       if (prompt.source().isEmpty()) {
         throw e;
       }
       throw new ModelFormatException(prompt.source() + ": " + e.getMessage(), e);
     }
+  }
+
+  private String answer(Generation.Sequence sequence, Tokenizer tokenizer) throws IOException {
     int[] ids = array(sequence.ids());
     String text = tokenizer == null ? null : tokenizer.decode(ids, true);
     if (json) {
@@ -132,6 +147,7 @@ final class GenerateCommand implements Callable<Integer> {
       object.put("ids", sequence.ids());
       object.put("text", text);
       object.put("finish_reason", sequence.finishReason().name().toLowerCase(Locale.ROOT));
+      sequence.score().ifPresent(score -> object.put("score", score));
       return Json.line(object);
     }
     return text != null ? text : sequence.ids().toString().replaceAll("[\\[\\] ]", "");

@@ -1,13 +1,19 @@
 package org.graniteffm.runtime.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import org.graniteffm.runtime.ModelFormatException;
+import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.UnsupportedModelException;
 import org.graniteffm.runtime.generate.GenerationConfig;
+import org.graniteffm.runtime.json.JsonReader;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -25,37 +31,105 @@ final class GenerationOptions {
 
   static {
     NOT_SUPPORTED.put("--num-beam-groups", "1");
-    NOT_SUPPORTED.put("--num-return-sequences", "1");
-    NOT_SUPPORTED.put("--length-penalty", "1.0");
-    NOT_SUPPORTED.put("--early-stopping", "false");
     NOT_SUPPORTED.put("--diversity-penalty", "0.0");
     NOT_SUPPORTED.put("--penalty-alpha", "0.0");
-    NOT_SUPPORTED.put("--typical-p", "1.0");
-    NOT_SUPPORTED.put("--epsilon-cutoff", "0.0");
-    NOT_SUPPORTED.put("--eta-cutoff", "0.0");
     NOT_SUPPORTED.put("--top-h", "1.0");
-    NOT_SUPPORTED.put("--no-repeat-ngram-size", "0");
     NOT_SUPPORTED.put("--encoder-no-repeat-ngram-size", "0");
     NOT_SUPPORTED.put("--encoder-repetition-penalty", "1.0");
     NOT_SUPPORTED.put("--guidance-scale", "1.0");
-    NOT_SUPPORTED.put("--max-time", "");
     NOT_SUPPORTED.put("--dola-layers", "");
-    NOT_SUPPORTED.put("--bad-words-ids", "");
     NOT_SUPPORTED.put("--force-words-ids", "");
-    NOT_SUPPORTED.put("--renormalize-logits", "false");
-    NOT_SUPPORTED.put("--forced-bos-token-id", "");
-    NOT_SUPPORTED.put("--forced-eos-token-id", "");
     NOT_SUPPORTED.put("--remove-invalid-values", "false");
-    NOT_SUPPORTED.put("--exponential-decay-length-penalty", "");
-    NOT_SUPPORTED.put("--suppress-tokens", "");
-    NOT_SUPPORTED.put("--begin-suppress-tokens", "");
-    NOT_SUPPORTED.put("--sequence-bias", "");
     NOT_SUPPORTED.put("--token-healing", "false");
     NOT_SUPPORTED.put("--watermarking-config", "");
     NOT_SUPPORTED.put("--cache-implementation", "");
     NOT_SUPPORTED.put("--assistant-early-exit", "");
     NOT_SUPPORTED.put("--prompt-lookup-num-tokens", "");
   }
+
+  /** An option whose value is JSON, or for a list of numbers its elements. */
+  private record JsonOption(String name, String label, boolean isList, String description) {
+    /** The Hugging Face name. */
+    String field() {
+      return name.substring(2).replace('-', '_');
+    }
+
+    /** The value as JSON. */
+    String json(String given) {
+      String value = given.strip();
+      if (isList && !value.startsWith("[")) {
+        return "[" + value + "]";
+      }
+      return value.equals("never") ? "\"never\"" : value;
+    }
+  }
+
+  private static final List<JsonOption> JSON_OPTIONS =
+      List.of(
+          new JsonOption(
+              "--typical-p",
+              "P",
+              false,
+              "Sampling: probability mass of the most typical tokens that is kept."),
+          new JsonOption(
+              "--epsilon-cutoff",
+              "P",
+              false,
+              "Sampling: probability below which a token is dropped."),
+          new JsonOption(
+              "--eta-cutoff",
+              "P",
+              false,
+              "Sampling: the same, lowered where many tokens are likely."),
+          new JsonOption(
+              "--no-repeat-ngram-size",
+              "N",
+              false,
+              "Length of token sequences that may not come twice; 0 allows all."),
+          new JsonOption(
+              "--bad-words-ids", "[[ID,…],…]", false, "Token sequences that may not come."),
+          new JsonOption(
+              "--sequence-bias",
+              "[[[ID,…],B],…]",
+              false,
+              "What to add to the scores of token sequences."),
+          new JsonOption("--suppress-tokens", "ID,…", true, "Tokens that may not come."),
+          new JsonOption(
+              "--begin-suppress-tokens", "ID,…", true, "Tokens that may not come first."),
+          new JsonOption(
+              "--forced-bos-token-id", "ID", false, "Token behind a prompt of one token."),
+          new JsonOption(
+              "--forced-eos-token-id",
+              "ID,…",
+              true,
+              "Tokens of which one comes last when the length runs out."),
+          new JsonOption(
+              "--exponential-decay-length-penalty",
+              "START,FACTOR",
+              true,
+              "From so many new tokens on, makes end tokens likelier with each."),
+          new JsonOption(
+              "--renormalize-logits",
+              "true|false",
+              false,
+              "Beams: make processed scores log probabilities again."),
+          new JsonOption(
+              "--max-time", "SECONDS", false, "Time after which no further token is begun."),
+          new JsonOption(
+              "--num-return-sequences",
+              "N",
+              false,
+              "Texts for each prompt: samples, or the best of the beams."),
+          new JsonOption(
+              "--length-penalty",
+              "P",
+              false,
+              "Beams: power of the length that a text's score is divided by."),
+          new JsonOption(
+              "--early-stopping",
+              "true|false|never",
+              false,
+              "Beams: when to give up improving on finished texts."));
 
   private CommandSpec command;
 
@@ -136,10 +210,16 @@ final class GenerationOptions {
   @Option(names = "--bos-token-id", paramLabel = "ID", hidden = true)
   private Integer bosTokenId;
 
-  @Option(names = "--num-beams", paramLabel = "N", description = "Not supported yet beyond 1.")
+  @Option(
+      names = "--num-beams",
+      paramLabel = "N",
+      description = "Beams to search with; 1 is no search.")
   private Integer numBeams;
 
-  @Option(names = "--stop-strings", paramLabel = "TEXT", description = "Not supported yet.")
+  @Option(
+      names = "--stop-strings",
+      paramLabel = "TEXT",
+      description = "Text that ends the continuation; may be given several times.")
   private List<String> stopStrings;
 
   @Option(
@@ -153,6 +233,21 @@ final class GenerationOptions {
   @Spec(Spec.Target.MIXEE)
   void setCommand(CommandSpec mixee) {
     command = mixee;
+    for (JsonOption option : JSON_OPTIONS) {
+      if (!mixee.optionsMap().containsKey(option.name())) {
+        boolean isFlag = option.label().startsWith("true|");
+        OptionSpec.Builder builder =
+            OptionSpec.builder(option.name())
+                .type(String.class)
+                .arity(isFlag ? "0..1" : "1")
+                .paramLabel(option.label())
+                .description(option.description());
+        if (isFlag) {
+          builder.fallbackValue("true");
+        }
+        mixee.addOption(builder.build());
+      }
+    }
     for (String name : NOT_SUPPORTED.keySet()) {
       if (!mixee.optionsMap().containsKey(name)) {
         mixee.addOption(
@@ -177,12 +272,6 @@ final class GenerationOptions {
    */
   GenerationConfig over(GenerationConfig file, Path folder) throws UnsupportedModelException {
     List<String> refused = notSupported();
-    if (numBeams != null && numBeams > 1) {
-      refused.add("--num-beams above 1");
-    }
-    if (stopStrings != null) {
-      refused.add("--stop-strings");
-    }
     if (!refused.isEmpty()) {
       throw usage("not supported: " + String.join(", ", refused), null);
     }
@@ -270,10 +359,40 @@ final class GenerationOptions {
     if (numBeams != null) {
       builder.numBeams(numBeams);
     }
+    if (stopStrings != null) {
+      builder.stopStrings(stopStrings);
+    }
     if (useCache != null) {
       builder.useCache(useCache);
     }
+    setJson(builder);
     return builder.build();
+  }
+
+  private void setJson(GenerationConfig.Builder builder) {
+    CommandLine.ParseResult given = command.commandLine().getParseResult();
+    for (JsonOption option : JSON_OPTIONS) {
+      if (!given.hasMatchedOption(option.name())) {
+        continue;
+      }
+      String value = given.matchedOptionValue(option.name(), "");
+      try {
+        String object = "{\"" + option.field() + "\":" + option.json(value) + "}";
+        JsonNode node =
+            JsonReader.parseObject(
+                ByteBuffer.wrap(object.getBytes(StandardCharsets.UTF_8)), option.name());
+        builder.set(option.field(), node, option.name());
+      } catch (ModelFormatException e) {
+        String message =
+            "%s: %s is not %s".formatted(option.name(), Names.quote(value), option.label());
+        throw usage(message, e);
+      }
+    }
+  }
+
+  /** Whether the user gave an option. */
+  boolean isGiven(String name) {
+    return command.commandLine().getParseResult().hasMatchedOption(name);
   }
 
   /** Whether the user said how long the text may get. */

@@ -11,6 +11,7 @@ import java.util.concurrent.Callable;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.generate.Generation;
 import org.graniteffm.runtime.generate.GenerationConfig;
+import org.graniteffm.runtime.generate.GenerationHooks;
 import org.graniteffm.runtime.generate.Generator;
 import org.graniteffm.runtime.model.Costs;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
@@ -62,13 +63,18 @@ final class RunCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "no prompt: '" + prompt + "' is a checkpoint folder");
     }
+    if (options.isGiven("--num-return-sequences")) {
+      throw new ParameterException(
+          spec.commandLine(), "--num-return-sequences: 'granite generate' prints several texts");
+    }
     Path folder = ModelSource.locate(name);
     compute.apply();
     try (GraniteForCausalLM model = GraniteForCausalLM.load(folder, compute.workers());
         Tokenizer tokenizer = Tokenizers.open(folder);
         Generator generator = new Generator(model)) {
       GenerationConfig config = options.over(GenerationConfig.load(folder, model.config()), folder);
-      return run(model, tokenizer, generator, config, prompt, start);
+      GenerationConfig one = config.toBuilder().numReturnSequences(1).build();
+      return run(model, tokenizer, generator, one, prompt, start);
     }
   }
 
@@ -87,8 +93,10 @@ final class RunCommand implements Callable<Integer> {
     long[] firstToken = new long[1];
     Generation generation =
         generator.generate(
-            ids,
+            new int[][] {ids},
+            null,
             limited,
+            GenerationHooks.NONE.with(tokenizer),
             (sequence, id) -> {
               if (firstToken[0] == 0) {
                 firstToken[0] = System.nanoTime();
@@ -96,7 +104,8 @@ final class RunCommand implements Callable<Integer> {
               }
               out.print(text.push(id));
               return !out.checkError(); // flushes; false once nobody reads any more
-            });
+            },
+            () -> false);
     out.println(text.flush());
     out.flush();
     String line = report(model, generation, ids.length);

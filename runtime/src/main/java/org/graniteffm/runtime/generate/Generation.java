@@ -1,11 +1,13 @@
 package org.graniteffm.runtime.generate;
 
 import java.util.List;
+import java.util.OptionalDouble;
 
 /**
  * The result of a generation.
  *
- * @param sequences one for each prompt
+ * @param sequences those of the first prompt, best first with beam search, then those of the next;
+ *     num_return_sequences for each
  * @param promptTokens tokens of all prompts together, padding included
  * @param prefillNanos time until the first scores were there
  * @param decodeNanos time from then on
@@ -19,8 +21,10 @@ public record Generation(
    *
    * @param ids new tokens, the end token included
    * @param finishReason why it ended
+   * @param score beam search: the sum of the log probabilities over length^length_penalty; else
+   *     empty
    */
-  public record Sequence(List<Integer> ids, FinishReason finishReason) {}
+  public record Sequence(List<Integer> ids, FinishReason finishReason, OptionalDouble score) {}
 
   /**
    * New tokens of all sequences.

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -34,14 +35,9 @@ public final class GenerationConfig {
   private static final Map<String, Double> NOT_IMPLEMENTED =
       Map.ofEntries(
           Map.entry("num_beam_groups", 1.0),
-          Map.entry("num_return_sequences", 1.0),
           Map.entry("diversity_penalty", 0.0),
           Map.entry("penalty_alpha", 0.0),
-          Map.entry("typical_p", 1.0),
-          Map.entry("epsilon_cutoff", 0.0),
-          Map.entry("eta_cutoff", 0.0),
           Map.entry("top_h", 1.0),
-          Map.entry("no_repeat_ngram_size", 0.0),
           Map.entry("encoder_no_repeat_ngram_size", 0.0),
           Map.entry("encoder_repetition_penalty", 1.0),
           Map.entry("guidance_scale", 1.0));
@@ -49,22 +45,15 @@ public final class GenerationConfig {
   // Whatever number these hold, token 0 for instance, they are on.
   private static final Set<String> NOT_IMPLEMENTED_IF_SET =
       Set.of(
-          "max_time",
           "dola_layers",
-          "bad_words_ids",
           "force_words_ids",
           "constraints",
-          "renormalize_logits",
-          "forced_bos_token_id",
-          "forced_eos_token_id",
           "forced_decoder_ids",
           "remove_invalid_values",
-          "exponential_decay_length_penalty",
-          "suppress_tokens",
-          "begin_suppress_tokens",
-          "sequence_bias",
           "token_healing",
           "watermarking_config");
+
+  private static final String CUTOFF = "at least 0 and below 1";
 
   private final boolean doSample;
   private final double temperature;
@@ -83,6 +72,22 @@ public final class GenerationConfig {
   private final List<Integer> eosTokenIds;
   private final List<String> stopStrings;
   private final OptionalLong seed;
+  private final double typicalP;
+  private final double epsilonCutoff;
+  private final double etaCutoff;
+  private final int noRepeatNgramSize;
+  private final List<List<Integer>> badWordsIds;
+  private final List<SequenceBias> sequenceBias;
+  private final List<Integer> suppressTokens;
+  private final List<Integer> beginSuppressTokens;
+  private final OptionalInt forcedBosTokenId;
+  private final List<Integer> forcedEosTokenIds;
+  private final Optional<LengthDecay> exponentialDecayLengthPenalty;
+  private final boolean renormalizeLogits;
+  private final OptionalDouble maxTime;
+  private final double lengthPenalty;
+  private final EarlyStopping earlyStopping;
+  private final int numReturnSequences;
   private final List<String> unsupported;
 
   private GenerationConfig(Builder b) {
@@ -103,6 +108,22 @@ public final class GenerationConfig {
     eosTokenIds = b.eosTokenIds;
     stopStrings = b.stopStrings;
     seed = b.seed;
+    typicalP = b.typicalP;
+    epsilonCutoff = b.epsilonCutoff;
+    etaCutoff = b.etaCutoff;
+    noRepeatNgramSize = b.noRepeatNgramSize;
+    badWordsIds = b.badWordsIds;
+    sequenceBias = b.sequenceBias;
+    suppressTokens = b.suppressTokens;
+    beginSuppressTokens = b.beginSuppressTokens;
+    forcedBosTokenId = b.forcedBosTokenId;
+    forcedEosTokenIds = b.forcedEosTokenIds;
+    exponentialDecayLengthPenalty = b.exponentialDecayLengthPenalty;
+    renormalizeLogits = b.renormalizeLogits;
+    maxTime = b.maxTime;
+    lengthPenalty = b.lengthPenalty;
+    earlyStopping = b.earlyStopping;
+    numReturnSequences = b.numReturnSequences;
     check("temperature", temperature, (float) temperature > 0, "a finite number greater than 0");
     check("top_k", topK, topK >= 0, "at least 0");
     check("top_p", topP, topP > 0 && topP <= 1, "greater than 0 and at most 1");
@@ -133,14 +154,83 @@ public final class GenerationConfig {
           "min_new_tokens: %d is more than max_new_tokens, %d"
               .formatted(minNewTokens.getAsInt(), maxNewTokens.getAsInt()));
     }
-    List<String> names = new ArrayList<>(b.unsupported);
-    if (numBeams > 1) {
-      names.add("num_beams");
+    checkProcessors();
+    checkSequences();
+    unsupported = b.unsupported.stream().distinct().sorted().toList();
+  }
+
+  private void checkProcessors() {
+    check("typical_p", typicalP, typicalP > 0 && typicalP <= 1, "greater than 0 and at most 1");
+    check("epsilon_cutoff", epsilonCutoff, epsilonCutoff >= 0 && epsilonCutoff < 1, CUTOFF);
+    check("eta_cutoff", etaCutoff, etaCutoff >= 0 && etaCutoff < 1, CUTOFF);
+    check("no_repeat_ngram_size", noRepeatNgramSize, noRepeatNgramSize >= 0, "at least 0");
+    for (List<Integer> word : badWordsIds) {
+      checkIds("bad_words_ids", word);
     }
-    if (!stopStrings.isEmpty()) {
-      names.add("stop_strings");
+    for (SequenceBias bias : sequenceBias) {
+      checkIds("sequence_bias", bias.tokens());
+      check("sequence_bias", bias.bias(), true, "a finite number");
     }
-    unsupported = names.stream().distinct().sorted().toList();
+    for (int id : suppressTokens) {
+      check("suppress_tokens", id, id >= 0, "at least 0");
+    }
+    for (int id : beginSuppressTokens) {
+      check("begin_suppress_tokens", id, id >= 0, "at least 0");
+    }
+    atLeast("forced_bos_token_id", forcedBosTokenId, 0);
+    for (int id : forcedEosTokenIds) {
+      check("forced_eos_token_id", id, id >= 0, "at least 0");
+    }
+    exponentialDecayLengthPenalty.ifPresent(decay -> {
+      String name = "exponential_decay_length_penalty";
+      check(name, decay.start(), decay.start() >= 0, "a start of at least 0");
+      check(name, decay.factor(), decay.factor() > 0, "a finite factor greater than 0");
+    });
+  }
+
+  private void checkSequences() {
+    double seconds = maxTime.orElse(0);
+    check("max_time", seconds, seconds >= 0, "at least 0");
+    check("length_penalty", lengthPenalty, true, "a finite number");
+    check("num_return_sequences", numReturnSequences, numReturnSequences >= 1, "at least 1");
+    if (numReturnSequences > numBeams && (numBeams > 1 || !doSample)) {
+      throw new IllegalArgumentException(
+          "num_return_sequences: %d, needs as many beams, or sampling without beams; num_beams is %d"
+              .formatted(numReturnSequences, numBeams));
+    }
+  }
+
+  private static void checkIds(String field, List<Integer> ids) {
+    if (ids.isEmpty()) {
+      throw new IllegalArgumentException(field + ": a sequence is empty");
+    }
+    for (int id : ids) {
+      check(field, id, id >= 0, "at least 0");
+    }
+  }
+
+  /**
+   * Checks the tokens of processors against a vocabulary.
+   *
+   * @throws IllegalArgumentException if one is outside; names the option
+   */
+  void checkTokens(int vocabSize) {
+    for (List<Integer> word : badWordsIds) {
+      inVocabulary(word, "bad_words_ids", vocabSize);
+    }
+    for (SequenceBias bias : sequenceBias) {
+      inVocabulary(bias.tokens(), "sequence_bias", vocabSize);
+    }
+    inVocabulary(suppressTokens, "suppress_tokens", vocabSize);
+    inVocabulary(beginSuppressTokens, "begin_suppress_tokens", vocabSize);
+    inVocabulary(forcedBosTokenId, "forced_bos_token_id", vocabSize);
+    inVocabulary(forcedEosTokenIds, "forced_eos_token_id", vocabSize);
+  }
+
+  private static void inVocabulary(List<Integer> ids, String field, int vocabSize) {
+    for (int id : ids) {
+      inVocabulary(OptionalInt.of(id), field, vocabSize);
+    }
   }
 
   private static void atLeast(String field, OptionalInt value, int least) {
@@ -184,42 +274,145 @@ public final class GenerationConfig {
 
   private static GenerationConfig read(JsonFields fields, Builder builder, int vocabSize)
       throws ModelFormatException {
-    if (fields.has("do_sample")) {
-      builder.doSample(fields.bool("do_sample", false));
-    }
-    fields.number("temperature").ifPresent(builder::temperature);
-    fields.integer("top_k").ifPresent(v -> builder.topK(v));
-    fields.number("top_p").ifPresent(builder::topP);
-    fields.number("min_p").ifPresent(builder::minP);
-    fields.number("repetition_penalty").ifPresent(builder::repetitionPenalty);
-    fields.integer("max_new_tokens").ifPresent(v -> builder.maxNewTokens(v));
-    fields.integer("max_length").ifPresent(v -> builder.maxLength(v));
-    fields.integer("min_new_tokens").ifPresent(v -> builder.minNewTokens(v));
-    fields.integer("min_length").ifPresent(v -> builder.minLength(v));
-    fields.integer("num_beams").ifPresent(v -> builder.numBeams(v));
-    if (fields.has("use_cache")) {
-      builder.useCache(fields.bool("use_cache", true));
-    }
-    fields.integer("bos_token_id").ifPresent(v -> builder.bosTokenId(OptionalInt.of(v)));
-    fields.integer("pad_token_id").ifPresent(v -> builder.padTokenId(OptionalInt.of(v)));
-    fields.integers("eos_token_id").ifPresent(builder::eosTokenIds);
-    fields.strings("stop_strings").ifPresent(builder::stopStrings);
     for (String name : fields.names()) {
-      if (notImplemented(name, fields.get(name))) {
-        builder.unsupported.add(name);
+      if (fields.has(name) && !set(builder, fields, name)) {
+        if (notImplemented(name, fields.get(name))) {
+          builder.unsupported.add(name);
+        }
       }
     }
     // Only what the file says: the defaults of config.json may be beyond a small vocabulary.
     try {
       inVocabulary(fields.integer("bos_token_id"), "bos_token_id", vocabSize);
       inVocabulary(fields.integer("pad_token_id"), "pad_token_id", vocabSize);
-      for (int id : fields.integers("eos_token_id").orElse(List.of())) {
-        inVocabulary(OptionalInt.of(id), "eos_token_id", vocabSize);
-      }
-      return builder.build();
+      inVocabulary(fields.integers("eos_token_id").orElse(List.of()), "eos_token_id", vocabSize);
+      GenerationConfig config = builder.build();
+      config.checkTokens(vocabSize);
+      return config;
     } catch (IllegalArgumentException e) {
       throw new ModelFormatException(fields.where(e.getMessage()), e);
     }
+  }
+
+  /** Sets a field that is there and not null; false if it is none of the settings. */
+  private static boolean set(Builder builder, JsonFields fields, String name)
+      throws ModelFormatException {
+    switch (name) {
+      case "do_sample" -> builder.doSample(fields.bool(name, false));
+      case "use_cache" -> builder.useCache(fields.bool(name, true));
+      case "renormalize_logits" -> builder.renormalizeLogits(fields.bool(name, false));
+      case "temperature" -> fields.number(name).ifPresent(builder::temperature);
+      case "top_k" -> fields.integer(name).ifPresent(builder::topK);
+      case "top_p" -> fields.number(name).ifPresent(builder::topP);
+      case "min_p" -> fields.number(name).ifPresent(builder::minP);
+      case "typical_p" -> fields.number(name).ifPresent(builder::typicalP);
+      case "epsilon_cutoff" -> fields.number(name).ifPresent(builder::epsilonCutoff);
+      case "eta_cutoff" -> fields.number(name).ifPresent(builder::etaCutoff);
+      case "repetition_penalty" -> fields.number(name).ifPresent(builder::repetitionPenalty);
+      case "no_repeat_ngram_size" -> fields.integer(name).ifPresent(builder::noRepeatNgramSize);
+      case "bad_words_ids" -> builder.badWordsIds(words(fields, name));
+      case "sequence_bias" -> builder.sequenceBias(biases(fields, name));
+      case "suppress_tokens" -> fields.integers(name).ifPresent(builder::suppressTokens);
+      case "begin_suppress_tokens" -> fields.integers(name).ifPresent(builder::beginSuppressTokens);
+      case "forced_bos_token_id" -> builder.forcedBosTokenId(fields.integer(name));
+      case "forced_eos_token_id" -> fields.integers(name).ifPresent(builder::forcedEosTokenIds);
+      case "exponential_decay_length_penalty" ->
+          builder.exponentialDecayLengthPenalty(Optional.of(decay(fields, name)));
+      case "max_new_tokens" -> fields.integer(name).ifPresent(builder::maxNewTokens);
+      case "max_length" -> fields.integer(name).ifPresent(builder::maxLength);
+      case "min_new_tokens" -> fields.integer(name).ifPresent(builder::minNewTokens);
+      case "min_length" -> fields.integer(name).ifPresent(builder::minLength);
+      case "max_time" -> builder.maxTime(fields.number(name));
+      case "num_beams" -> fields.integer(name).ifPresent(builder::numBeams);
+      case "num_return_sequences" -> fields.integer(name).ifPresent(builder::numReturnSequences);
+      case "length_penalty" -> fields.number(name).ifPresent(builder::lengthPenalty);
+      case "early_stopping" -> builder.earlyStopping(earlyStopping(fields, name));
+      case "bos_token_id" -> builder.bosTokenId(fields.integer(name));
+      case "pad_token_id" -> builder.padTokenId(fields.integer(name));
+      case "eos_token_id" -> fields.integers(name).ifPresent(builder::eosTokenIds);
+      case "stop_strings" -> fields.strings(name).ifPresent(builder::stopStrings);
+      default -> {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static List<List<Integer>> words(JsonFields fields, String name)
+      throws ModelFormatException {
+    List<List<Integer>> words = new ArrayList<>();
+    for (JsonNode word : list(fields, name, "a list of lists of token ids")) {
+      words.add(ids(fields, name, word));
+    }
+    return words;
+  }
+
+  private static List<SequenceBias> biases(JsonFields fields, String name)
+      throws ModelFormatException {
+    String expected = "a list of pairs of token ids and a number";
+    List<SequenceBias> biases = new ArrayList<>();
+    for (JsonNode pair : list(fields, name, expected)) {
+      if (!pair.isArray() || pair.size() != 2 || !pair.get(1).isNumber()) {
+        throw wrong(fields, name, expected, pair);
+      }
+      biases.add(new SequenceBias(ids(fields, name, pair.get(0)), pair.get(1).doubleValue()));
+    }
+    return biases;
+  }
+
+  private static LengthDecay decay(JsonFields fields, String name) throws ModelFormatException {
+    String expected = "a whole number and a factor";
+    JsonNode pair = list(fields, name, expected);
+    if (pair.size() != 2
+        || !pair.get(0).isIntegralNumber()
+        || !pair.get(0).canConvertToInt()
+        || !pair.get(1).isNumber()) {
+      throw wrong(fields, name, expected, pair);
+    }
+    return new LengthDecay(pair.get(0).intValue(), pair.get(1).doubleValue());
+  }
+
+  private static EarlyStopping earlyStopping(JsonFields fields, String name)
+      throws ModelFormatException {
+    JsonNode value = fields.get(name);
+    if (value.isBoolean()) {
+      return value.booleanValue() ? EarlyStopping.TRUE : EarlyStopping.FALSE;
+    }
+    if (value.isTextual() && value.textValue().equals("never")) {
+      return EarlyStopping.NEVER;
+    }
+    throw wrong(fields, name, "true, false or \"never\"", value);
+  }
+
+  private static JsonNode list(JsonFields fields, String name, String expected)
+      throws ModelFormatException {
+    JsonNode node = fields.get(name);
+    if (!node.isArray()) {
+      throw wrong(fields, name, expected, node);
+    }
+    return node;
+  }
+
+  private static List<Integer> ids(JsonFields fields, String name, JsonNode list)
+      throws ModelFormatException {
+    if (!list.isArray()) {
+      throw wrong(fields, name, "a list of token ids", list);
+    }
+    List<Integer> ids = new ArrayList<>();
+    for (JsonNode id : list) {
+      if (!id.isIntegralNumber() || !id.canConvertToInt()) {
+        throw wrong(fields, name, "a token id", id);
+      }
+      ids.add(id.intValue());
+    }
+    return ids;
+  }
+
+  private static ModelFormatException wrong(
+      JsonFields fields, String name, String expected, JsonNode found) {
+    return new ModelFormatException(
+        "%s: expected %s, found %s"
+            .formatted(fields.where(name), expected, JsonFields.describe(found)));
   }
 
   private static void inVocabulary(OptionalInt id, String field, int vocabSize) {
@@ -276,8 +469,23 @@ public final class GenerationConfig {
     b.eosTokenIds = eosTokenIds;
     b.stopStrings = stopStrings;
     b.seed = seed;
+    b.typicalP = typicalP;
+    b.epsilonCutoff = epsilonCutoff;
+    b.etaCutoff = etaCutoff;
+    b.noRepeatNgramSize = noRepeatNgramSize;
+    b.badWordsIds = badWordsIds;
+    b.sequenceBias = sequenceBias;
+    b.suppressTokens = suppressTokens;
+    b.beginSuppressTokens = beginSuppressTokens;
+    b.forcedBosTokenId = forcedBosTokenId;
+    b.forcedEosTokenIds = forcedEosTokenIds;
+    b.exponentialDecayLengthPenalty = exponentialDecayLengthPenalty;
+    b.renormalizeLogits = renormalizeLogits;
+    b.maxTime = maxTime;
+    b.lengthPenalty = lengthPenalty;
+    b.earlyStopping = earlyStopping;
+    b.numReturnSequences = numReturnSequences;
     b.unsupported.addAll(unsupported);
-    b.unsupported.removeAll(List.of("num_beams", "stop_strings"));
     return b;
   }
 
@@ -483,6 +691,150 @@ public final class GenerationConfig {
     return seed;
   }
 
+  /**
+   * Returns {@code typical_p}.
+   *
+   * @return probability mass of the most typical tokens that sampling keeps
+   */
+  public double typicalP() {
+    return typicalP;
+  }
+
+  /**
+   * Returns {@code epsilon_cutoff}.
+   *
+   * @return probability below which sampling drops a token; 0 drops none
+   */
+  public double epsilonCutoff() {
+    return epsilonCutoff;
+  }
+
+  /**
+   * Returns {@code eta_cutoff}.
+   *
+   * @return the same, lowered where the distribution is flat; 0 drops none
+   */
+  public double etaCutoff() {
+    return etaCutoff;
+  }
+
+  /**
+   * Returns {@code no_repeat_ngram_size}.
+   *
+   * @return length of sequences that may not come twice, the prompt's included; 0 allows all
+   */
+  public int noRepeatNgramSize() {
+    return noRepeatNgramSize;
+  }
+
+  /**
+   * Returns {@code bad_words_ids}.
+   *
+   * @return token sequences that may not come; unmodifiable
+   */
+  public List<List<Integer>> badWordsIds() {
+    return badWordsIds;
+  }
+
+  /**
+   * Returns {@code sequence_bias}.
+   *
+   * @return what to add to the scores of token sequences; unmodifiable
+   */
+  public List<SequenceBias> sequenceBias() {
+    return sequenceBias;
+  }
+
+  /**
+   * Returns {@code suppress_tokens}.
+   *
+   * @return tokens that may not come; unmodifiable
+   */
+  public List<Integer> suppressTokens() {
+    return suppressTokens;
+  }
+
+  /**
+   * Returns {@code begin_suppress_tokens}.
+   *
+   * @return tokens that may not come first; unmodifiable
+   */
+  public List<Integer> beginSuppressTokens() {
+    return beginSuppressTokens;
+  }
+
+  /**
+   * Returns {@code forced_bos_token_id}.
+   *
+   * @return the token that comes second, behind a prompt of one token
+   */
+  public OptionalInt forcedBosTokenId() {
+    return forcedBosTokenId;
+  }
+
+  /**
+   * Returns {@code forced_eos_token_id}.
+   *
+   * @return the tokens of which one comes last when the length runs out; unmodifiable
+   */
+  public List<Integer> forcedEosTokenIds() {
+    return forcedEosTokenIds;
+  }
+
+  /**
+   * Returns {@code exponential_decay_length_penalty}.
+   *
+   * @return how end tokens become likelier with length
+   */
+  public Optional<LengthDecay> exponentialDecayLengthPenalty() {
+    return exponentialDecayLengthPenalty;
+  }
+
+  /**
+   * Returns {@code renormalize_logits}.
+   *
+   * @return whether processed scores are made log probabilities again; matters to beams only
+   */
+  public boolean renormalizeLogits() {
+    return renormalizeLogits;
+  }
+
+  /**
+   * Returns {@code max_time}.
+   *
+   * @return seconds after which no further token is begun
+   */
+  public OptionalDouble maxTime() {
+    return maxTime;
+  }
+
+  /**
+   * Returns {@code length_penalty}.
+   *
+   * @return beam search: power of the length that a text's score is divided by
+   */
+  public double lengthPenalty() {
+    return lengthPenalty;
+  }
+
+  /**
+   * Returns {@code early_stopping}.
+   *
+   * @return beam search: when to give up improving on what is finished
+   */
+  public EarlyStopping earlyStopping() {
+    return earlyStopping;
+  }
+
+  /**
+   * Returns {@code num_return_sequences}.
+   *
+   * @return texts for each prompt: samples, or the best of the beams
+   */
+  public int numReturnSequences() {
+    return numReturnSequences;
+  }
+
   private Map<String, Object> fields() {
     Map<String, Object> all = new LinkedHashMap<>();
     all.put("do_sample", doSample);
@@ -502,6 +854,22 @@ public final class GenerationConfig {
     all.put("eos_token_id", eosTokenIds);
     all.put("stop_strings", stopStrings);
     all.put("seed", seed);
+    all.put("typical_p", typicalP);
+    all.put("epsilon_cutoff", epsilonCutoff);
+    all.put("eta_cutoff", etaCutoff);
+    all.put("no_repeat_ngram_size", noRepeatNgramSize);
+    all.put("bad_words_ids", badWordsIds);
+    all.put("sequence_bias", sequenceBias);
+    all.put("suppress_tokens", suppressTokens);
+    all.put("begin_suppress_tokens", beginSuppressTokens);
+    all.put("forced_bos_token_id", forcedBosTokenId);
+    all.put("forced_eos_token_id", forcedEosTokenIds);
+    all.put("exponential_decay_length_penalty", exponentialDecayLengthPenalty);
+    all.put("renormalize_logits", renormalizeLogits);
+    all.put("max_time", maxTime);
+    all.put("length_penalty", lengthPenalty);
+    all.put("early_stopping", earlyStopping);
+    all.put("num_return_sequences", numReturnSequences);
     all.put("unsupported", unsupported);
     return all;
   }
@@ -541,6 +909,22 @@ public final class GenerationConfig {
     private List<Integer> eosTokenIds = List.of();
     private List<String> stopStrings = List.of();
     private OptionalLong seed = OptionalLong.empty();
+    private double typicalP = 1.0;
+    private double epsilonCutoff = 0.0;
+    private double etaCutoff = 0.0;
+    private int noRepeatNgramSize = 0;
+    private List<List<Integer>> badWordsIds = List.of();
+    private List<SequenceBias> sequenceBias = List.of();
+    private List<Integer> suppressTokens = List.of();
+    private List<Integer> beginSuppressTokens = List.of();
+    private OptionalInt forcedBosTokenId = OptionalInt.empty();
+    private List<Integer> forcedEosTokenIds = List.of();
+    private Optional<LengthDecay> exponentialDecayLengthPenalty = Optional.empty();
+    private boolean renormalizeLogits = false;
+    private OptionalDouble maxTime = OptionalDouble.empty();
+    private double lengthPenalty = 1.0;
+    private EarlyStopping earlyStopping = EarlyStopping.FALSE;
+    private int numReturnSequences = 1;
     private final List<String> unsupported = new ArrayList<>();
 
     private Builder() {}
@@ -564,8 +948,6 @@ public final class GenerationConfig {
      */
     public Builder dropUnsupported() {
       unsupported.clear();
-      numBeams = 1;
-      stopStrings = List.of();
       return this;
     }
 
@@ -760,6 +1142,204 @@ public final class GenerationConfig {
     public Builder seed(long value) {
       seed = OptionalLong.of(value);
       return this;
+    }
+
+    /**
+     * Sets {@code typical_p}; default 1.
+     *
+     * @param value probability mass of the most typical tokens that sampling keeps: greater than 0,
+     *     at most 1
+     * @return this
+     */
+    public Builder typicalP(double value) {
+      typicalP = value;
+      return this;
+    }
+
+    /**
+     * Sets {@code epsilon_cutoff}; default 0.
+     *
+     * @param value probability below which sampling drops a token; 0 drops none: at least 0, below
+     *     1
+     * @return this
+     */
+    public Builder epsilonCutoff(double value) {
+      epsilonCutoff = value;
+      return this;
+    }
+
+    /**
+     * Sets {@code eta_cutoff}; default 0.
+     *
+     * @param value the same, lowered where the distribution is flat; 0 drops none: at least 0,
+     *     below 1
+     * @return this
+     */
+    public Builder etaCutoff(double value) {
+      etaCutoff = value;
+      return this;
+    }
+
+    /**
+     * Sets {@code no_repeat_ngram_size}; default 0.
+     *
+     * @param value length of sequences that may not come twice, the prompt's included; 0 allows
+     *     all: at least 0
+     * @return this
+     */
+    public Builder noRepeatNgramSize(int value) {
+      noRepeatNgramSize = value;
+      return this;
+    }
+
+    /**
+     * Sets {@code bad_words_ids}; default none.
+     *
+     * @param value token sequences that may not come: no sequence is empty
+     * @return this
+     */
+    public Builder badWordsIds(List<List<Integer>> value) {
+      badWordsIds = value.stream().map(List::copyOf).toList();
+      return this;
+    }
+
+    /**
+     * Sets {@code sequence_bias}; default none.
+     *
+     * @param value what to add to the scores of token sequences: no sequence is empty, each bias is
+     *     finite
+     * @return this
+     */
+    public Builder sequenceBias(List<SequenceBias> value) {
+      sequenceBias = List.copyOf(value);
+      return this;
+    }
+
+    /**
+     * Sets {@code suppress_tokens}; default none.
+     *
+     * @param value tokens that may not come: each at least 0
+     * @return this
+     */
+    public Builder suppressTokens(List<Integer> value) {
+      suppressTokens = List.copyOf(value);
+      return this;
+    }
+
+    /**
+     * Sets {@code begin_suppress_tokens}; default none.
+     *
+     * @param value tokens that may not come first: each at least 0
+     * @return this
+     */
+    public Builder beginSuppressTokens(List<Integer> value) {
+      beginSuppressTokens = List.copyOf(value);
+      return this;
+    }
+
+    /**
+     * Sets {@code forced_bos_token_id}; default none.
+     *
+     * @param value the token that comes second, behind a prompt of one token: at least 0
+     * @return this
+     */
+    public Builder forcedBosTokenId(OptionalInt value) {
+      forcedBosTokenId = Objects.requireNonNull(value, "forcedBosTokenId");
+      return this;
+    }
+
+    /**
+     * Sets {@code forced_eos_token_id}; default none.
+     *
+     * @param value the tokens of which one comes last when the length runs out: each at least 0
+     * @return this
+     */
+    public Builder forcedEosTokenIds(List<Integer> value) {
+      forcedEosTokenIds = List.copyOf(value);
+      return this;
+    }
+
+    /**
+     * Sets {@code exponential_decay_length_penalty}; default none.
+     *
+     * @param value how end tokens become likelier with length: a start of at least 0 and a factor
+     *     greater than 0
+     * @return this
+     */
+    public Builder exponentialDecayLengthPenalty(Optional<LengthDecay> value) {
+      exponentialDecayLengthPenalty =
+          Objects.requireNonNull(value, "exponentialDecayLengthPenalty");
+      return this;
+    }
+
+    /**
+     * Sets {@code renormalize_logits}; default false.
+     *
+     * @param value whether processed scores are made log probabilities again; matters to beams only
+     * @return this
+     */
+    public Builder renormalizeLogits(boolean value) {
+      renormalizeLogits = value;
+      return this;
+    }
+
+    /**
+     * Sets {@code max_time}; default none.
+     *
+     * @param value seconds after which no further token is begun: at least 0
+     * @return this
+     */
+    public Builder maxTime(OptionalDouble value) {
+      maxTime = Objects.requireNonNull(value, "maxTime");
+      return this;
+    }
+
+    /**
+     * Sets {@code length_penalty}; default 1.
+     *
+     * @param value beam search: power of the length that a text's score is divided by: finite
+     * @return this
+     */
+    public Builder lengthPenalty(double value) {
+      lengthPenalty = value;
+      return this;
+    }
+
+    /**
+     * Sets {@code early_stopping}; default false.
+     *
+     * @param value beam search: when to give up improving on what is finished
+     * @return this
+     */
+    public Builder earlyStopping(EarlyStopping value) {
+      earlyStopping = Objects.requireNonNull(value, "earlyStopping");
+      return this;
+    }
+
+    /**
+     * Sets {@code num_return_sequences}; default 1.
+     *
+     * @param value texts for each prompt: samples, or the best of the beams: at least 1; with beams
+     *     no more than those, greedy only 1
+     * @return this
+     */
+    public Builder numReturnSequences(int value) {
+      numReturnSequences = value;
+      return this;
+    }
+
+    /**
+     * Sets what a JSON object holds under a Hugging Face name.
+     *
+     * @param name of the setting
+     * @param object the JSON object; a null there leaves the setting alone
+     * @param source what messages call the object
+     * @return false if the name is none of the settings
+     * @throws ModelFormatException if the value is of the wrong type; names source and setting
+     */
+    public boolean set(String name, JsonNode object, String source) throws ModelFormatException {
+      JsonFields fields = new JsonFields(object, source);
+      return !fields.has(name) || GenerationConfig.set(this, fields, name);
     }
   }
 }

@@ -1,19 +1,19 @@
 package org.graniteffm.runtime.generate;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.BooleanSupplier;
+import java.util.random.RandomGenerator;
+import java.util.random.RandomGeneratorFactory;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.RopeType;
 import org.graniteffm.runtime.model.ExclusiveUse;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
-import org.graniteffm.runtime.model.KvCache;
 import org.graniteffm.runtime.model.Session;
 
 /**
@@ -46,7 +46,7 @@ public final class Generator implements AutoCloseable {
    *
    * @param prompt token ids, at least one
    * @param config options
-   * @param listener told of each token
+   * @param listener told of each token; with beam search at the end, sequence by sequence
    * @return the new tokens
    * @throws IllegalArgumentException if the prompt or an option is out of range, or an option is
    *     not supported
@@ -65,7 +65,7 @@ public final class Generator implements AutoCloseable {
    * @param inputIds {@code [batch][tokens]}, rows of one length
    * @param attentionMask {@code [batch][tokens]}, 0 for padding; or null
    * @param config options
-   * @param listener told of each token
+   * @param listener told of each token; with beam search at the end, sequence by sequence
    * @param cancelled asked between tokens and between blocks of a long prompt; true ends the
    *     generation
    * @return the new tokens
@@ -82,19 +82,84 @@ public final class Generator implements AutoCloseable {
       GenerationConfig config,
       TokenListener listener,
       BooleanSupplier cancelled) {
+    return generate(inputIds, attentionMask, config, GenerationHooks.NONE, listener, cancelled);
+  }
+
+  /**
+   * Continues a batch of prompts, with a caller's own processors and criteria.
+   *
+   * @param inputIds {@code [batch][tokens]}, rows of one length
+   * @param attentionMask {@code [batch][tokens]}, 0 for padding; or null
+   * @param config options
+   * @param hooks what to call besides the listener; stop_strings need its tokenizer
+   * @param listener told of each token; with beam search at the end, sequence by sequence
+   * @param cancelled asked between tokens and between blocks of a long prompt; true ends the
+   *     generation
+   * @return the new tokens
+   * @throws IllegalArgumentException if the prompts or an option is out of range, or an option is
+   *     not supported
+   * @throws NonFiniteLogitsException if the model's scores are not finite
+   * @throws org.graniteffm.runtime.model.ClosedException if the model or this generator is closed
+   * @throws org.graniteffm.runtime.model.ConcurrentUseException if this generator is generating
+   *     already
+   */
+  public Generation generate(
+      int[][] inputIds,
+      int[][] attentionMask,
+      GenerationConfig config,
+      GenerationHooks hooks,
+      TokenListener listener,
+      BooleanSupplier cancelled) {
     checkSupported(config);
     exclusive.enter();
-    try {
-      Batch batch = new Batch(inputIds, attentionMask, config);
+    try (GraniteForCausalLM.Use _ = model.use()) {
+      int group = Math.max(config.numBeams(), config.numReturnSequences());
+      checkPrompts(inputIds, attentionMask, group);
+      int promptLength = inputIds[0].length;
+      int budget = config.newTokens(promptLength, modelConfig.maxPositionEmbeddings());
       session.setCancellation(cancelled);
-      try (GraniteForCausalLM.Use _ = model.use();
-          KvCache cache = new KvCache(modelConfig, batch.rows, batch.firstCapacity());
-          Arena arena = Arena.ofShared()) {
-        return batch.run(cache, arena, listener, cancelled);
+      try (Feed feed =
+          new Feed(session, inputIds, attentionMask, group, budget, config.useCache())) {
+        return new Run(config, hooks, feed, listener, cancelled).generate();
       }
     } finally {
       session.setCancellation(() -> false);
       exclusive.leave();
+    }
+  }
+
+  private void checkPrompts(int[][] inputIds, int[][] mask, int group) {
+    long rows = (long) inputIds.length * group;
+    if (rows < 1 || rows > Session.BLOCK_ROWS) {
+      throw new IllegalArgumentException(
+          "input_ids: %d sequences, with beams and samples %d, legal are 1 to %d"
+              .formatted(inputIds.length, rows, Session.BLOCK_ROWS));
+    }
+    int length = inputIds[0].length;
+    if (length < 1) {
+      throw new IllegalArgumentException("prompt: has no token");
+    }
+    int limit = modelConfig.maxPositionEmbeddings();
+    // the other types are there to go further
+    if (length > limit && modelConfig.ropeParameters().type() == RopeType.DEFAULT) {
+      throw new IllegalArgumentException(
+          "prompt: %d tokens, the model's max_position_embeddings is %d".formatted(length, limit));
+    }
+    for (int row = 0; row < inputIds.length; row++) {
+      if (inputIds[row].length != length
+          || (mask != null && (mask.length != inputIds.length || mask[row].length != length))) {
+        throw new IllegalArgumentException(
+            "input_ids, attention_mask: rows need one length, row %d differs from %d tokens"
+                .formatted(row, length));
+      }
+      for (int column = 0; column < length; column++) {
+        int id = inputIds[row][column];
+        if (id < 0 || id >= modelConfig.vocabSize()) {
+          throw new IllegalArgumentException(
+              "input_ids: token id %d at [%d, %d], legal are 0 to %d"
+                  .formatted(id, row, column, modelConfig.vocabSize() - 1));
+        }
+      }
     }
   }
 
@@ -110,148 +175,169 @@ public final class Generator implements AutoCloseable {
     session.close();
   }
 
-  /** One generation: the rows' tokens so far, and what has ended. */
-  private final class Batch {
+  /** One generation: what has ended, and what came. */
+  private final class Run {
     private final GenerationConfig config;
-    private final int[][] mask;
-    private final int rows;
-    private final int promptLength;
+    private final Feed feed;
+    private final TokenListener listener;
+    private final BooleanSupplier cancelled;
+    private final Sampler sampler;
+    private final StopRules stops;
+    private final RandomGenerator[] random; // one a row; null without sampling
     private final int budget;
-    private final int least;
-    private final int[] tokens; // [rows, promptLength + budget]: prompts and what came after
-    private final FinishReason[] finished;
-    private final int[] generated;
-    private final Sampler[] samplers;
+    private long start;
+    private long firstScores;
 
-    Batch(int[][] inputIds, int[][] mask, GenerationConfig config) {
+    Run(
+        GenerationConfig config,
+        GenerationHooks hooks,
+        Feed feed,
+        TokenListener listener,
+        BooleanSupplier cancelled) {
       this.config = config;
-      this.mask = mask;
-      rows = inputIds.length;
-      if (rows < 1 || rows > Session.BLOCK_ROWS) {
-        throw new IllegalArgumentException(
-            "input_ids: %d sequences, legal are 1 to %d".formatted(rows, Session.BLOCK_ROWS));
-      }
-      promptLength = inputIds[0].length;
-      checkPrompts(inputIds);
-      int contextLimit = modelConfig.maxPositionEmbeddings();
-      budget = config.newTokens(promptLength, contextLimit);
-      least = config.leastNewTokens(promptLength);
-      tokens = new int[Math.multiplyExact(rows, Math.addExact(promptLength, budget))];
-      finished = new FinishReason[rows];
-      generated = new int[rows];
-      samplers = new Sampler[rows];
-      long seed = config.seed().orElseGet(() -> ThreadLocalRandom.current().nextLong());
-      for (int row = 0; row < rows; row++) {
-        System.arraycopy(inputIds[row], 0, tokens, row * length(), promptLength);
-        samplers[row] = new Sampler(config, modelConfig.vocabSize(), seed + row);
-        for (int id : inputIds[row]) {
-          samplers[row].see(id);
-        }
+      this.feed = feed;
+      this.listener = listener;
+      this.cancelled = cancelled;
+      budget = feed.length - feed.promptLength;
+      int vocabulary = modelConfig.vocabSize();
+      ScoreProcessors processors =
+          new ScoreProcessors(
+              config, vocabulary, feed.promptLength, feed.length, hooks.logitsProcessors());
+      sampler = new Sampler(config, processors, vocabulary);
+      stops = new StopRules(config, hooks, feed.length);
+      random = config.doSample() ? new RandomGenerator[feed.rows] : null;
+      if (random != null) {
+        long seed = config.seed().orElseGet(() -> ThreadLocalRandom.current().nextLong());
+        Arrays.setAll(
+            random, row -> RandomGeneratorFactory.of("L64X128MixRandom").create(seed + row));
       }
     }
 
-    private int length() {
-      return promptLength + budget;
+    Generation generate() {
+      start = System.nanoTime();
+      firstScores = start;
+      return config.numBeams() > 1 ? searchBeams() : chooseTokens();
     }
 
-    private void checkPrompts(int[][] inputIds) {
-      if (promptLength < 1) {
-        throw new IllegalArgumentException("prompt: has no token");
+    /** The next scores, or null if the generation was cancelled. */
+    private MemorySegment next(int step) {
+      model.checkOpen();
+      if (cancelled.getAsBoolean() || Thread.currentThread().isInterrupted()) {
+        return null;
       }
-      int limit = modelConfig.maxPositionEmbeddings();
-      // the other types are there to go further
-      if (promptLength > limit && modelConfig.ropeParameters().type() == RopeType.DEFAULT) {
-        throw new IllegalArgumentException(
-            "prompt: %d tokens, the model's max_position_embeddings is %d"
-                .formatted(promptLength, limit));
-      }
-      for (int row = 0; row < rows; row++) {
-        if (inputIds[row].length != promptLength
-            || (mask != null && (mask.length != rows || mask[row].length != promptLength))) {
-          throw new IllegalArgumentException(
-              "input_ids, attention_mask: rows need one length, row %d differs from %d tokens"
-                  .formatted(row, promptLength));
-        }
-        for (int column = 0; column < promptLength; column++) {
-          int id = inputIds[row][column];
-          if (id < 0 || id >= modelConfig.vocabSize()) {
-            throw new IllegalArgumentException(
-                "input_ids: token id %d at [%d, %d], legal are 0 to %d"
-                    .formatted(id, row, column, modelConfig.vocabSize() - 1));
-          }
-        }
-      }
-    }
-
-    /** Room for the prompt and a moderate answer; the cache grows if the answer is long. */
-    int firstCapacity() {
-      return promptLength + Math.min(budget, 256);
-    }
-
-    Generation run(KvCache cache, Arena arena, TokenListener listener, BooleanSupplier cancelled) {
-      Feed feed = new Feed(arena);
-      long start = System.nanoTime();
-      long firstScores = start;
-      int step = 0;
       try {
-        for (; step < budget; step++) {
-          model.checkOpen();
-          if (cancelled.getAsBoolean() || Thread.currentThread().isInterrupted()) {
-            cancelOpenRows();
-            break;
-          }
-          MemorySegment logits = feed.next(cache, step);
-          if (step == 0) {
-            firstScores = System.nanoTime();
-          }
-          if (!choose(logits, step, listener)) {
-            cancelOpenRows();
-          }
-          if (allFinished()) {
-            step++;
-            break;
-          }
+        MemorySegment logits = feed.next(step);
+        if (step == 0) {
+          firstScores = System.nanoTime();
         }
+        return logits;
       } catch (CancellationException e) {
-        cancelOpenRows();
+        return null;
+      }
+    }
+
+    private Generation chooseTokens() {
+      FinishReason[] finished = new FinishReason[feed.rows];
+      int[] generated = new int[feed.rows];
+      int step = 0;
+      boolean goOn = true;
+      while (goOn && step < budget) {
+        MemorySegment logits = next(step);
+        if (logits == null) {
+          break;
+        }
+        goOn = choose(logits, step, finished, generated);
+        step++;
       }
       long end = System.nanoTime();
-      int passes = Math.max(0, step - 1);
-      return new Generation(
-          sequences(), rows * promptLength, firstScores - start, end - firstScores, passes);
+      FinishReason open = budget == 0 ? FinishReason.LENGTH : FinishReason.CANCELLED;
+      List<Generation.Sequence> sequences = new ArrayList<>();
+      for (int row = 0; row < feed.rows; row++) {
+        int first = feed.start(row) + feed.promptLength;
+        List<Integer> ids =
+            Arrays.stream(feed.tokens, first, first + generated[row]).boxed().toList();
+        FinishReason reason = finished[row] == null ? open : finished[row];
+        sequences.add(new Generation.Sequence(ids, reason, OptionalDouble.empty()));
+      }
+      return result(List.copyOf(sequences), step, end);
     }
 
-    /** Gives each open row its next token; false if the listener wants no more. */
-    private boolean choose(MemorySegment logits, int step, TokenListener listener) {
+    /** Gives each open row its next token; false if none is open or the listener has enough. */
+    private boolean choose(
+        MemorySegment logits, int step, FinishReason[] finished, int[] generated) {
+      stops.beginStep();
       boolean goOn = true;
-      for (int row = 0; row < rows; row++) {
+      boolean open = false;
+      int length = feed.promptLength + step;
+      for (int row = 0; row < feed.rows; row++) {
+        int first = feed.start(row);
         if (finished[row] != null) {
-          tokens[row * length() + promptLength + step] = padToken();
+          feed.tokens[first + length] = padToken();
           continue;
         }
-        long offset = (long) row * modelConfig.vocabSize() * Float.BYTES;
-        int id = samplers[row].next(logits, offset, step >= least);
-        samplers[row].see(id);
-        tokens[row * length() + promptLength + step] = id;
+        int id =
+            sampler.next(
+                logits,
+                feed.offset(row),
+                row,
+                feed.tokens,
+                first,
+                length,
+                random == null ? null : random[row]);
+        feed.tokens[first + length] = id;
         generated[row] = step + 1;
-        if (isEnd(id)) {
-          finished[row] = FinishReason.EOS;
-        } else if (step + 1 == budget) {
-          finished[row] = FinishReason.LENGTH;
-        }
+        finished[row] = stops.check(row, feed.tokens, first, length + 1);
+        open |= finished[row] == null;
         goOn &= listener.onToken(row, id);
       }
-      return goOn;
+      return goOn && open;
     }
 
-    private boolean isEnd(int id) {
-      List<Integer> ends = config.eosTokenIds();
-      for (int i = 0; i < ends.size(); i++) {
-        if (ends.get(i) == id) {
-          return true;
+    private Generation searchBeams() {
+      BeamSearch search =
+          new BeamSearch(
+              config,
+              feed,
+              sampler,
+              stops,
+              random == null ? null : random[0],
+              modelConfig.vocabSize());
+      int step = 0;
+      boolean goOn = budget > 0;
+      boolean wasCancelled = false;
+      while (goOn) {
+        MemorySegment logits = next(step);
+        wasCancelled = logits == null;
+        goOn = !wasCancelled && search.step(logits, step);
+        if (!wasCancelled) {
+          step++;
         }
       }
-      return false;
+      long end = System.nanoTime();
+      List<Generation.Sequence> sequences = search.sequences(step, wasCancelled);
+      tell(sequences);
+      return result(sequences, step, end);
+    }
+
+    /** Which tokens stay is known only at the end of a search. */
+    private void tell(List<Generation.Sequence> sequences) {
+      for (int i = 0; i < sequences.size(); i++) {
+        for (int id : sequences.get(i).ids()) {
+          if (!listener.onToken(i, id)) {
+            return;
+          }
+        }
+      }
+    }
+
+    private Generation result(List<Generation.Sequence> sequences, int steps, long end) {
+      int prompts = feed.rows / Math.max(config.numBeams(), config.numReturnSequences());
+      return new Generation(
+          sequences,
+          prompts * feed.promptLength,
+          firstScores - start,
+          end - firstScores,
+          Math.max(0, steps - 1));
     }
 
     /** What finished rows of a batch go on with. */
@@ -259,84 +345,6 @@ public final class Generator implements AutoCloseable {
       return config
           .padTokenId()
           .orElse(config.eosTokenIds().isEmpty() ? 0 : config.eosTokenIds().get(0));
-    }
-
-    private boolean allFinished() {
-      for (FinishReason reason : finished) {
-        if (reason == null) {
-          return false;
-        }
-      }
-      return true;
-    }
-
-    private void cancelOpenRows() {
-      for (int row = 0; row < rows; row++) {
-        if (finished[row] == null) {
-          finished[row] = FinishReason.CANCELLED;
-        }
-      }
-    }
-
-    private List<Generation.Sequence> sequences() {
-      List<Generation.Sequence> sequences = new ArrayList<>();
-      for (int row = 0; row < rows; row++) {
-        List<Integer> ids = new ArrayList<>();
-        for (int i = 0; i < generated[row]; i++) {
-          ids.add(tokens[row * length() + promptLength + i]);
-        }
-        FinishReason reason = finished[row] == null ? FinishReason.LENGTH : finished[row];
-        sequences.add(new Generation.Sequence(List.copyOf(ids), reason));
-      }
-      return List.copyOf(sequences);
-    }
-
-    /**
-     * Hands the session its next tokens: the prompts first, then one token a row, or everything
-     * without a cache.
-     */
-    private final class Feed {
-      private final MemorySegment keyMask; // [rows, length()] or null
-      private final int[] seenTokens = new int[rows]; // unmasked so far: the next position
-      private int[] ids = new int[0];
-      private int[] positions = new int[0];
-
-      Feed(Arena arena) {
-        keyMask = mask == null ? null : arena.allocate((long) rows * length());
-        if (mask == null) {
-          return;
-        }
-        keyMask.fill((byte) 1);
-        for (int row = 0; row < rows; row++) {
-          for (int column = 0; column < promptLength; column++) {
-            byte visible = (byte) (mask[row][column] == 0 ? 0 : 1);
-            keyMask.set(ValueLayout.JAVA_BYTE, (long) row * length() + column, visible);
-          }
-        }
-      }
-
-      MemorySegment next(KvCache cache, int step) {
-        if (!config.useCache()) {
-          cache.truncate(0);
-          Arrays.fill(seenTokens, 0);
-        }
-        int past = cache.length();
-        int count = promptLength + step - past;
-        if (ids.length != rows * count) {
-          ids = new int[rows * count];
-          positions = new int[rows * count];
-        }
-        for (int row = 0; row < rows; row++) {
-          for (int i = 0; i < count; i++) {
-            int column = past + i;
-            ids[row * count + i] = tokens[row * length() + column];
-            boolean visible = mask == null || column >= promptLength || mask[row][column] != 0;
-            // padding sees nothing that matters; its position only has to be a legal one
-            positions[row * count + i] = visible ? seenTokens[row]++ : 0;
-          }
-        }
-        return session.nextLogits(cache, ids, count, positions, keyMask, length());
-      }
     }
   }
 }

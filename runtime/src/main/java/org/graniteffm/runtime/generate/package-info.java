@@ -22,6 +22,8 @@
  * }
  * }</pre>
  *
- * <p>Text is not dealt with here: see {@code org.graniteffm.runtime.tokenizer}.
+ * <p>Text is not dealt with here, but for stop strings: see {@code
+ * org.graniteffm.runtime.tokenizer}. A caller's own processors and criteria come in as {@link
+ * org.graniteffm.runtime.generate.GenerationHooks}.
  */
 package org.graniteffm.runtime.generate;

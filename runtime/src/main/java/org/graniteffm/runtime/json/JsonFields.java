@@ -247,6 +247,24 @@ public final class JsonFields {
   }
 
   /**
+   * Returns the object itself.
+   *
+   * @return the object that was wrapped
+   */
+  public JsonNode object() {
+    return object;
+  }
+
+  /**
+   * Begins a message about the object.
+   *
+   * @return what messages call it
+   */
+  public String source() {
+    return prefix.isEmpty() ? source : source + ": " + prefix.substring(0, prefix.length() - 1);
+  }
+
+  /**
    * Begins a message about a field.
    *
    * @param name the field

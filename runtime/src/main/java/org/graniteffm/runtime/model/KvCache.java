@@ -2,6 +2,7 @@ package org.graniteffm.runtime.model;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.Objects;
 import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.config.GraniteConfig;
@@ -18,6 +19,7 @@ import org.graniteffm.runtime.tensor.Tensor;
  */
 public final class KvCache implements AutoCloseable {
   private static final int FIRST_CAPACITY = 64;
+  private static final int SPARE = -1;
 
   private final int layers;
   private final int heads;
@@ -143,14 +145,14 @@ public final class KvCache implements AutoCloseable {
    * @throws InsufficientMemoryException if the memory cannot be had
    */
   public KvCache copy() {
-    KvCache copy = new KvCache(this, length);
+    KvCache copy = new KvCache(this, batch, length);
     copy.copyFrom(keys, values, capacity, length);
     copy.length = length;
     return copy;
   }
 
-  private KvCache(KvCache like, int capacity) {
-    batch = like.batch;
+  private KvCache(KvCache like, int batch, int capacity) {
+    this.batch = batch;
     layers = like.layers;
     heads = like.heads;
     kvHeads = like.kvHeads;
@@ -159,6 +161,148 @@ public final class KvCache implements AutoCloseable {
     values = new MemorySegment[layers];
     arena = Arena.ofShared();
     reallocate(capacity);
+  }
+
+  /**
+   * A cache of its own whose sequences are copies of some of this one's: to continue a prompt in
+   * several ways.
+   *
+   * @param rows for each new sequence the one to copy; any of them any number of times
+   * @param newCapacity tokens per sequence to make room for, if more than there are
+   * @return the copy, to be closed
+   * @throws IllegalArgumentException if rows is empty or holds no sequence of this cache
+   * @throws InsufficientMemoryException if the memory cannot be had
+   */
+  public KvCache select(int[] rows, int newCapacity) {
+    checkRows(rows);
+    KvCache copy = new KvCache(this, rows.length, Math.max(newCapacity, length));
+    long sequence = kvHeads;
+    long bytes = (long) length * headDim * Float.BYTES;
+    for (int layer = 0; layer < layers; layer++) {
+      for (int row = 0; row < rows.length; row++) {
+        for (int head = 0; head < kvHeads; head++) {
+          long from = stripOffset(rows[row] * sequence + head, 0);
+          long to = copy.stripOffset(row * sequence + head, 0);
+          MemorySegment.copy(keys[layer], from, copy.keys[layer], to, bytes);
+          MemorySegment.copy(values[layer], from, copy.values[layer], to, bytes);
+        }
+      }
+    }
+    copy.length = length;
+    return copy;
+  }
+
+  /**
+   * Lets each sequence go on from another one's tokens, in place, as beams do.
+   *
+   * @param rows for each sequence the one whose tokens it takes over
+   * @param from the first token to take over; those before are the same anyway, or to be kept
+   * @throws IllegalArgumentException if there is not one row for each sequence, a row is no
+   *     sequence of this cache, or from is beyond the length
+   */
+  public void reorder(int[] rows, int from) {
+    checkRows(rows);
+    if (rows.length != batch) {
+      throw new IllegalArgumentException("rows: %d for %d sequences".formatted(rows.length, batch));
+    }
+    if (from < 0 || from > length) {
+      throw new IllegalArgumentException("from: %d, legal are 0 to %d".formatted(from, length));
+    }
+    int[] moves = moves(rows);
+    if (moves.length == 0 || from == length) {
+      return;
+    }
+    long bytes = (long) (length - from) * headDim * Float.BYTES;
+    try (Arena temporary = Arena.ofConfined()) {
+      MemorySegment spare = temporary.allocate(bytes);
+      for (int layer = 0; layer < layers; layer++) {
+        for (int head = 0; head < kvHeads; head++) {
+          move(keys[layer], moves, head, from, bytes, spare);
+          move(values[layer], moves, head, from, bytes, spare);
+        }
+      }
+    }
+  }
+
+  private void move(
+      MemorySegment layer, int[] moves, int head, int from, long bytes, MemorySegment spare) {
+    for (int i = 0; i < moves.length; i += 2) {
+      int source = moves[i];
+      int target = moves[i + 1];
+      MemorySegment.copy(
+          source == SPARE ? spare : layer,
+          source == SPARE ? 0 : stripOffset((long) source * kvHeads + head, from),
+          target == SPARE ? spare : layer,
+          target == SPARE ? 0 : stripOffset((long) target * kvHeads + head, from),
+          bytes);
+    }
+  }
+
+  /**
+   * Orders copies so that nothing is overwritten before it was read: pairs of source and target,
+   * with {@link #SPARE} for the one place that breaks a cycle.
+   */
+  private static int[] moves(int[] rows) {
+    int[] sources = rows.clone();
+    int[] readers = new int[rows.length];
+    for (int i = 0; i < rows.length; i++) {
+      if (sources[i] != i) {
+        readers[sources[i]]++;
+      }
+    }
+    int[] moves = new int[2 * (rows.length + rows.length / 2)];
+    int count = 0;
+    while (true) {
+      int cyclic = -1;
+      boolean moved = false;
+      for (int i = 0; i < rows.length; i++) {
+        if (sources[i] == i) {
+          continue;
+        }
+        if (readers[i] > 0) {
+          cyclic = i;
+          continue;
+        }
+        moves[count++] = sources[i];
+        moves[count++] = i;
+        if (sources[i] != SPARE) {
+          readers[sources[i]]--;
+        }
+        sources[i] = i;
+        moved = true;
+      }
+      if (moved) {
+        continue;
+      }
+      if (cyclic < 0) {
+        return Arrays.copyOf(moves, count);
+      }
+      // what is left are cycles: free one place, and let its reader read the spare
+      moves[count++] = cyclic;
+      moves[count++] = SPARE;
+      for (int i = 0; i < rows.length; i++) {
+        if (sources[i] == cyclic && i != cyclic) {
+          sources[i] = SPARE;
+        }
+      }
+      readers[cyclic] = 0;
+    }
+  }
+
+  private void checkRows(int[] rows) {
+    if (rows.length == 0) {
+      throw new IllegalArgumentException("rows: there are none");
+    }
+    for (int row : rows) {
+      if (row < 0 || row >= batch) {
+        throw new IllegalArgumentException("rows: %d, legal are 0 to %d".formatted(row, batch - 1));
+      }
+    }
+  }
+
+  /** Where a token of one head of one sequence is, in bytes. */
+  private long stripOffset(long strip, int token) {
+    return (strip * capacity + token) * headDim * Float.BYTES;
   }
 
   /**

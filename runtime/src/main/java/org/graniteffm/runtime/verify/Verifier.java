@@ -5,10 +5,12 @@ import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.ModelFormatException;
@@ -17,6 +19,7 @@ import org.graniteffm.runtime.UnsupportedModelException;
 import org.graniteffm.runtime.generate.Generation;
 import org.graniteffm.runtime.generate.GenerationConfig;
 import org.graniteffm.runtime.generate.Generator;
+import org.graniteffm.runtime.generate.LogitsProcessors;
 import org.graniteffm.runtime.generate.NonFiniteLogitsException;
 import org.graniteffm.runtime.generate.UnsupportedOptionException;
 import org.graniteffm.runtime.json.JsonFields;
@@ -97,6 +100,7 @@ public final class Verifier {
             switch (run.kind()) {
               case "forward" -> forward(run);
               case "generate" -> generate(run);
+              case "process_scores" -> processScores(run);
               default -> throw new UnsupportedRunException("kind " + Names.quote(run.kind()));
             };
         results.forEach((role, tensor) -> computed.put(run.outputs().get(role), tensor));
@@ -260,10 +264,12 @@ public final class Verifier {
       try (Generator generator = new Generator(m)) {
         Generation generation =
             generator.generate(prompts, mask, config, (row, id) -> true, () -> false);
-        if (run.outputs().containsKey("sequences_scores")) {
-          throw new UnsupportedRunException("output \"sequences_scores\"");
+        Map<String, Tensor> results = new LinkedHashMap<>();
+        for (String role : run.outputs().keySet()) {
+          boolean ids = role.equals("sequences");
+          results.put(role, ids ? sequences(prompts, generation, config) : scores(generation));
         }
-        return Map.of("sequences", sequences(prompts, generation, config));
+        return results;
       }
     }
 
@@ -276,17 +282,62 @@ public final class Verifier {
       }
       int width = promptLength + longest;
       List<Integer> ends = config.eosTokenIds();
-      int padding = config.padTokenId().orElse(ends.isEmpty() ? 0 : ends.get(0));
-      long[] all = new long[prompts.length * width];
-      for (int row = 0; row < prompts.length; row++) {
+      int end = ends.isEmpty() ? 0 : ends.get(0);
+      int padding = config.padTokenId().orElse(end);
+      if (config.numBeams() > 1 && padding == 0) {
+        padding = end; // the reference's beam search asks "padding or end", and 0 counts as none
+      }
+      int rows = generation.sequences().size();
+      long[] all = new long[rows * width];
+      for (int row = 0; row < rows; row++) {
+        int[] prompt = prompts[row / config.numReturnSequences()];
         List<Integer> ids = generation.sequences().get(row).ids();
         for (int i = 0; i < width; i++) {
           int behind = i - promptLength;
           all[row * width + i] =
-              behind < 0 ? prompts[row][i] : behind < ids.size() ? ids.get(behind) : padding;
+              behind < 0 ? prompt[i] : behind < ids.size() ? ids.get(behind) : padding;
         }
       }
-      return Tensor.ofLongs(arena, all, prompts.length, width);
+      return Tensor.ofLongs(arena, all, rows, width);
+    }
+
+    private Tensor scores(Generation generation) {
+      List<Generation.Sequence> sequences = generation.sequences();
+      float[] scores = new float[sequences.size()];
+      for (int i = 0; i < scores.length; i++) {
+        scores[i] =
+            (float)
+                sequences
+                    .get(i)
+                    .score()
+                    .orElseThrow(() -> new UnsupportedRunException("sequences_scores of no beams"));
+      }
+      return Tensor.ofFloats(arena, scores, scores.length);
+    }
+
+    /** What processors and filters make of given scores; needs no model. */
+    private Map<String, Tensor> processScores(GoldenCase.Run run) throws IOException {
+      if (!run.outputs().keySet().equals(Set.of("processed_scores"))
+          || !run.inputs().keySet().equals(Set.of("input_ids", "scores"))) {
+        throw new UnsupportedRunException("other than scores to processed_scores");
+      }
+      int promptLength = run.arguments().integer("prompt_length", 0);
+      GenerationConfig config =
+          GenerationArguments.over(
+              GenerationConfig.builder().build(), run.arguments(), "prompt_length");
+      int[][] ids = expected.integers(run.inputs().get("input_ids"));
+      Tensor scores = expected.floats(run.inputs().get("scores"));
+      if (scores.rank() != 2 || scores.size(0) != ids.length) {
+        throw new IllegalArgumentException("scores: %s for %d rows".formatted(scores, ids.length));
+      }
+      int vocabulary = (int) scores.size(1);
+      float[] all = scores.toFloatArray();
+      for (int row = 0; row < ids.length; row++) {
+        float[] one = Arrays.copyOfRange(all, row * vocabulary, (row + 1) * vocabulary);
+        LogitsProcessors.apply(config, promptLength, ids[row], one);
+        System.arraycopy(one, 0, all, row * vocabulary, vocabulary);
+      }
+      return Map.of("processed_scores", Tensor.ofFloats(arena, all, ids.length, vocabulary));
     }
 
     private RunReport compare(GoldenCase.Run run, Map<String, Tensor> results) throws IOException {

@@ -228,15 +228,10 @@ class GenerateCommandTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "--num-beams=2",
-        "--stop-strings=a",
-        "--no-repeat-ngram-size=2",
-        "--num-return-sequences=2",
+        "--num-beam-groups=2",
         "--penalty-alpha=0.6",
-        "--bad-words-ids=[[1]]",
-        "--suppress-tokens=1",
-        "--renormalize-logits",
-        "--early-stopping",
+        "--guidance-scale=1.5",
+        "--token-healing",
       })
   void whatIsNotSupportedIsSaid(String option) throws IOException {
     CommandLineRun.of("generate", demo(), "--prompt", "a", option)
@@ -252,6 +247,64 @@ class GenerateCommandTest {
                 "generate", demo(), "--prompt", "a", option, "--max-new-tokens", "1", "--json")
             .done();
     assertFalse(out.isEmpty());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--no-repeat-ngram-size=x",
+        "--bad-words-ids=1",
+        "--bad-words-ids=[[1]",
+        "--sequence-bias=[[1]]",
+        "--suppress-tokens=a",
+        "--early-stopping=always",
+        "--exponential-decay-length-penalty=1",
+        "--max-time=soon",
+      })
+  void valuesOfTheWrongTypeAreRefused(String option) throws IOException {
+    CommandLineRun.of("generate", demo(), "--prompt", "a", option)
+        .misused(option.substring(0, option.indexOf('=')));
+  }
+
+  @Test
+  void beamsGiveSeveralLinesWithScores() throws IOException {
+    String out =
+        CommandLineRun.of(
+                "generate",
+                demo(),
+                "--prompt=Once upon",
+                "--no-do-sample",
+                "--num-beams=3",
+                "--num-return-sequences=2",
+                "--length-penalty=0.5",
+                "--early-stopping",
+                "--max-new-tokens=4",
+                "--json")
+            .done();
+    assertEquals(2, out.lines().count());
+    assertTrue(out.lines().allMatch(line -> line.contains("\"score\":-")), out);
+  }
+
+  @Test
+  void processorsActAndStopStringsEndTheText() throws IOException {
+    String[] args = {
+      "generate", demo(), "--prompt=Once upon a time", "--no-do-sample", "--max-new-tokens=12"
+    };
+    String free = CommandLineRun.of(args).done();
+    String[] stopped = Arrays.copyOf(args, args.length + 2);
+    stopped[args.length] = "--stop-strings=" + free.strip().substring(3, 6);
+    stopped[args.length + 1] = "--json";
+    assertTrue(CommandLineRun.of(stopped).done().contains("\"finish_reason\":\"stop\""));
+    String[] suppressed = Arrays.copyOf(args, args.length + 2);
+    suppressed[args.length] = "--suppress-tokens=" + firstId(args);
+    suppressed[args.length + 1] = "--bad-words-ids=[[1,2],[3]]";
+    assertFalse(CommandLineRun.of(suppressed).done().equals(free));
+  }
+
+  private static String firstId(String[] args) throws IOException {
+    String[] json = Arrays.copyOf(args, args.length + 1);
+    json[args.length] = "--json";
+    return CommandLineRun.of(json).done().replaceAll("(?s)^.*\"ids\":\\[|[,\\]].*$", "");
   }
 
   @Test

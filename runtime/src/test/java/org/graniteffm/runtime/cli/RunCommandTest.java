@@ -157,7 +157,7 @@ class RunCommandTest {
         "config.json | \"silu\" | \"mish\" | mish",
         "config.json | \"hidden_act\" | \"hidden | config.json",
         "generation_config.json | 0.7 | -0.7 | temperature",
-        "generation_config.json | \"top_k\": 40 | \"num_beams\": 4 | num_beams",
+        "generation_config.json | \"top_k\": 40 | \"guidance_scale\": 4 | guidance_scale",
         "tokenizer.json | \"BPE\" | \"Unigram\" | Unigram",
       })
   void badFilesAreNamedWithTheField(String file, String from, String to, String named)
@@ -174,9 +174,11 @@ class RunCommandTest {
     "--top-k,-1,top_k",
     "--max-new-tokens,0,max_new_tokens",
     "--repetition-penalty,NaN,repetition_penalty",
-    "--num-beams,2,not supported: --num-beams",
-    "--stop-strings,x,not supported: --stop-strings",
-    "--no-repeat-ngram-size,3,not supported: --no-repeat-ngram-size",
+    "--num-beams,0,num_beams",
+    "--stop-strings,'',stop_strings",
+    "--no-repeat-ngram-size,-1,no_repeat_ngram_size",
+    "--num-return-sequences,2,--num-return-sequences",
+    "--guidance-scale,2,not supported: --guidance-scale",
   })
   void optionsAreChecked(String option, String value, String said) {
     CommandLineRun.of("run", "x", option, value).misused(said);

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -77,7 +78,7 @@ class GenerationConfigTest {
             "{'do_sample':true,'temperature':0.7,'top_k':40,'top_p':0.95,'min_p':0.05,"
                 + "'repetition_penalty':1.1,'max_new_tokens':64,'max_length':99,"
                 + "'min_new_tokens':3,'min_length':10,'num_beams':4,'stop_strings':['a','b'],"
-                + "'use_cache':false,'typical_p':0.5,'transformers_version':'5.17.0'}");
+                + "'use_cache':false,'typical_p':0.5,'guidance_scale':2,'transformers_version':'5.17.0'}");
     assertTrue(c.doSample());
     assertEquals(0.7, c.temperature());
     assertEquals(40, c.topK());
@@ -91,13 +92,46 @@ class GenerationConfigTest {
     assertEquals(4, c.numBeams());
     assertEquals(List.of("a", "b"), c.stopStrings());
     assertFalse(c.useCache());
-    assertEquals(List.of("num_beams", "stop_strings", "typical_p"), c.unsupported());
+    assertEquals(0.5, c.typicalP());
+    assertEquals(List.of("guidance_scale"), c.unsupported());
     assertEquals(c, c.toBuilder().build());
     assertEquals(c.hashCode(), c.toBuilder().build().hashCode());
     assertEquals(List.of(), c.toBuilder().dropUnsupported().build().unsupported());
-    assertEquals(
-        List.of("stop_strings", "typical_p"), c.toBuilder().numBeams(1).build().unsupported());
     assertEquals(OptionalLong.of(7), c.toBuilder().seed(7).build().seed());
+  }
+
+  @Test
+  void processorsAndBeamsAreReadAndKeptByToBuilder() throws Exception {
+    GenerationConfig c =
+        load(
+            "{'no_repeat_ngram_size':3,'bad_words_ids':[[1],[2,3]],"
+                + "'sequence_bias':[[[4],-1.5],[[5,6],2]],'suppress_tokens':[7,8],"
+                + "'begin_suppress_tokens':[9],'forced_bos_token_id':10,"
+                + "'forced_eos_token_id':[11,12],'exponential_decay_length_penalty':[5,1.25],"
+                + "'renormalize_logits':true,'max_time':2.5,'length_penalty':-1,"
+                + "'early_stopping':'never','num_beams':4,'num_return_sequences':3,"
+                + "'epsilon_cutoff':0.01,'eta_cutoff':0.02}");
+    assertEquals(3, c.noRepeatNgramSize());
+    assertEquals(List.of(List.of(1), List.of(2, 3)), c.badWordsIds());
+    assertEquals(
+        List.of(new SequenceBias(List.of(4), -1.5), new SequenceBias(List.of(5, 6), 2)),
+        c.sequenceBias());
+    assertEquals(List.of(7, 8), c.suppressTokens());
+    assertEquals(List.of(9), c.beginSuppressTokens());
+    assertEquals(OptionalInt.of(10), c.forcedBosTokenId());
+    assertEquals(List.of(11, 12), c.forcedEosTokenIds());
+    assertEquals(Optional.of(new LengthDecay(5, 1.25)), c.exponentialDecayLengthPenalty());
+    assertTrue(c.renormalizeLogits());
+    assertEquals(OptionalDouble.of(2.5), c.maxTime());
+    assertEquals(-1, c.lengthPenalty());
+    assertEquals(EarlyStopping.NEVER, c.earlyStopping());
+    assertEquals(3, c.numReturnSequences());
+    assertEquals(0.01, c.epsilonCutoff());
+    assertEquals(0.02, c.etaCutoff());
+    assertEquals(List.of(), c.unsupported());
+    assertEquals(c, c.toBuilder().build());
+    assertEquals(EarlyStopping.TRUE, load("{'early_stopping':true}").earlyStopping());
+    assertEquals(EarlyStopping.FALSE, load("{'early_stopping':false}").earlyStopping());
   }
 
   @Test
@@ -117,36 +151,20 @@ class GenerationConfigTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "'num_beams':2",
         "'num_beam_groups':2",
-        "'num_return_sequences':3",
         "'diversity_penalty':0.5",
         "'penalty_alpha':0.6",
-        "'typical_p':0.9",
-        "'epsilon_cutoff':0.001",
-        "'eta_cutoff':0.001",
         "'top_h':0.4",
-        "'no_repeat_ngram_size':3",
         "'encoder_no_repeat_ngram_size':3",
         "'encoder_repetition_penalty':1.2",
         "'guidance_scale':1.5",
-        "'max_time':2.5",
         "'dola_layers':'low'",
-        "'bad_words_ids':[[1]]",
         "'force_words_ids':[[1]]",
         "'constraints':[1]",
-        "'renormalize_logits':true",
-        "'forced_bos_token_id':0",
-        "'forced_eos_token_id':1",
         "'forced_decoder_ids':[[1,2]]",
         "'remove_invalid_values':true",
-        "'exponential_decay_length_penalty':[1,1.1]",
-        "'suppress_tokens':[1]",
-        "'begin_suppress_tokens':[0]",
-        "'sequence_bias':[[[1],2.0]]",
         "'token_healing':true",
         "'watermarking_config':{'bias':2.0}",
-        "'stop_strings':'x'",
         "'cache_implementation':'quantized'",
       })
   void whatIsNotImplementedIsNamed(String field) throws Exception {
@@ -168,35 +186,66 @@ class GenerationConfigTest {
   @ParameterizedTest
   @CsvSource(
       quoteCharacter = '"',
+      delimiter = '|',
       value = {
-        "temperature,0",
-        "temperature,-1",
-        "temperature,Infinity",
-        "temperature,1e-60",
-        "temperature,'1'",
-        "top_k,-1",
-        "top_k,1.5",
-        "top_p,0",
-        "top_p,1.01",
-        "top_p,NaN",
-        "min_p,-0.1",
-        "min_p,1.1",
-        "repetition_penalty,0",
-        "repetition_penalty,1e39",
-        "max_new_tokens,0",
-        "max_new_tokens,2147483648",
-        "max_length,0",
-        "min_new_tokens,-1",
-        "min_length,-1",
-        "num_beams,0",
-        "do_sample,1",
-        "use_cache,'no'",
-        "eos_token_id,100",
-        "eos_token_id,-1",
-        "pad_token_id,100",
-        "bos_token_id,-1",
-        "stop_strings,3",
-        "stop_strings,['']",
+        "temperature|0",
+        "temperature|-1",
+        "temperature|Infinity",
+        "temperature|1e-60",
+        "temperature|'1'",
+        "top_k|-1",
+        "top_k|1.5",
+        "top_p|0",
+        "top_p|1.01",
+        "top_p|NaN",
+        "min_p|-0.1",
+        "min_p|1.1",
+        "repetition_penalty|0",
+        "repetition_penalty|1e39",
+        "max_new_tokens|0",
+        "max_new_tokens|2147483648",
+        "max_length|0",
+        "min_new_tokens|-1",
+        "min_length|-1",
+        "num_beams|0",
+        "do_sample|1",
+        "use_cache|'no'",
+        "eos_token_id|100",
+        "eos_token_id|-1",
+        "pad_token_id|100",
+        "bos_token_id|-1",
+        "stop_strings|3",
+        "stop_strings|['']",
+        "typical_p|0",
+        "typical_p|1.1",
+        "epsilon_cutoff|1",
+        "epsilon_cutoff|-0.1",
+        "eta_cutoff|1",
+        "no_repeat_ngram_size|-1",
+        "bad_words_ids|[1]",
+        "bad_words_ids|[[]]",
+        "bad_words_ids|[[100]]",
+        "bad_words_ids|[[1.5]]",
+        "bad_words_ids|7",
+        "sequence_bias|[[[1]]]",
+        "sequence_bias|[[1,2]]",
+        "sequence_bias|[[[1],1e39]]",
+        "sequence_bias|[[[100],1]]",
+        "suppress_tokens|[-1]",
+        "suppress_tokens|100",
+        "begin_suppress_tokens|100",
+        "forced_bos_token_id|100",
+        "forced_eos_token_id|[1,100]",
+        "exponential_decay_length_penalty|[1]",
+        "exponential_decay_length_penalty|[-1,1.1]",
+        "exponential_decay_length_penalty|[1.5,1.1]",
+        "exponential_decay_length_penalty|[1,0]",
+        "renormalize_logits|1",
+        "max_time|-1",
+        "length_penalty|'x'",
+        "early_stopping|'always'",
+        "num_return_sequences|0",
+        "num_return_sequences|2",
       })
   void badFieldIsRefusedByName(String field, String value) {
     ModelFormatException e =

@@ -7,8 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -18,9 +21,12 @@ import org.graniteffm.runtime.model.ClosedException;
 import org.graniteffm.runtime.model.ConcurrentUseException;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.ops.Workers;
+import org.graniteffm.runtime.tokenizer.Tokenizer;
+import org.graniteffm.runtime.tokenizer.Tokenizers;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class GeneratorTest {
   private static final int[] PROMPT = {310, 420, 530, 640, 750};
@@ -272,14 +278,158 @@ class GeneratorTest {
   }
 
   @Test
-  void optionsThatWouldBeIgnoredAreRefused() {
+  void optionsThatWouldBeIgnoredAreRefused(@TempDir Path folder) throws IOException {
+    Files.writeString(folder.resolve("generation_config.json"), "{\"guidance_scale\": 2}");
+    GenerationConfig guided = GenerationConfig.load(folder, model.config());
     try (Generator generator = new Generator(model)) {
-      GenerationConfig beams = GREEDY.toBuilder().numBeams(4).build();
       UnsupportedOptionException e =
           assertThrows(
               UnsupportedOptionException.class,
-              () -> generator.generate(PROMPT, beams, (row, id) -> true));
-      assertTrue(e.getMessage().contains("num_beams"), e.getMessage());
+              () -> generator.generate(PROMPT, guided, (row, id) -> true));
+      assertTrue(e.getMessage().contains("guidance_scale"), e.getMessage());
     }
+  }
+
+  private static Generation generate(GenerationConfig config, GenerationHooks hooks) {
+    try (Generator generator = new Generator(model)) {
+      return generator.generate(
+          new int[][] {PROMPT}, null, config, hooks, (row, id) -> true, () -> false);
+    }
+  }
+
+  @Test
+  void stopStringsEndItWithTheTokenThatCompletesThem() throws IOException {
+    try (Tokenizer tokenizer = Tokenizers.open(DemoFolder.path())) {
+      GenerationHooks hooks = GenerationHooks.NONE.with(tokenizer);
+      List<Integer> free = greedy(model);
+      String text = tokenizer.decode(free.stream().mapToInt(id -> id).toArray(), false);
+      for (int length : new int[] {1, 4, 9}) { // within one token and across several
+        String stop = text.substring(5, 5 + length);
+        GenerationConfig config = GREEDY.toBuilder().stopStrings(List.of("#~#", stop)).build();
+        Generation.Sequence got = generate(config, hooks).sequences().get(0);
+        int tokens = 0;
+        StringBuilder soFar = new StringBuilder();
+        while (soFar.indexOf(stop) < 0) {
+          soFar.append(tokenizer.decode(new int[] {free.get(tokens++)}, false));
+        }
+        assertEquals(free.subList(0, tokens), got.ids(), stop);
+        assertEquals(FinishReason.STOP, got.finishReason());
+      }
+      GenerationConfig config = GREEDY.toBuilder().stopStrings(List.of("x")).build();
+      IllegalArgumentException e =
+          assertThrows(
+              IllegalArgumentException.class, () -> generate(config, GenerationHooks.NONE));
+      assertTrue(e.getMessage().contains("stop_strings"), e.getMessage());
+    }
+  }
+
+  @Test
+  void noTimeLeavesOneToken() {
+    Generation.Sequence got =
+        generate(GREEDY.toBuilder().maxTime(OptionalDouble.of(0)).build(), GenerationHooks.NONE)
+            .sequences()
+            .get(0);
+    assertEquals(1, got.ids().size());
+    assertEquals(FinishReason.TIME, got.finishReason());
+  }
+
+  @Test
+  void callersProcessorsAndCriteriaAct() {
+    GenerationHooks hooks =
+        GenerationHooks.NONE
+            .with(
+                (LogitsProcessor)
+                    (sequence, tokens, scores) -> scores[tokens.remaining() + 100] = 1000)
+            .with((StoppingCriteria) (sequence, tokens) -> tokens.get(tokens.limit() - 1) == 107);
+    Generation.Sequence got = generate(GREEDY, hooks).sequences().get(0);
+    assertEquals(List.of(105, 106, 107), got.ids());
+    assertEquals(FinishReason.STOP, got.finishReason());
+  }
+
+  @Test
+  void severalSamplesOfAPromptAreThoseOfARepeatedPrompt() {
+    GenerationConfig config =
+        GREEDY.toBuilder().doSample(true).seed(5).maxNewTokens(12).topK(100).build();
+    int[][] repeated = {PROMPT, PROMPT, PROMPT};
+    try (Generator generator = new Generator(model)) {
+      Generation want = generator.generate(repeated, null, config, (row, id) -> true, () -> false);
+      Generation got =
+          generator.generate(
+              PROMPT, config.toBuilder().numReturnSequences(3).build(), (row, id) -> true);
+      assertEquals(want.sequences(), got.sequences());
+      assertEquals(5, got.promptTokens(), "the prompt goes through the model once");
+      assertEquals(3, got.sequences().stream().distinct().count());
+    }
+  }
+
+  private static GenerationConfig.Builder beams() {
+    return GREEDY.toBuilder().maxNewTokens(12).numBeams(4).numReturnSequences(3);
+  }
+
+  @Test
+  void beamsComeBestFirstAndBeatGreedy() {
+    List<Generation.Sequence> got = generate(beams().build(), GenerationHooks.NONE).sequences();
+    assertEquals(3, got.size());
+    double last = 0;
+    for (Generation.Sequence sequence : got) {
+      assertTrue(sequence.score().getAsDouble() < (last == 0 ? 0 : last + 1e-9));
+      last = sequence.score().getAsDouble();
+      assertEquals(12, sequence.ids().size());
+    }
+  }
+
+  @Test
+  void beamsWithoutACacheAndInABatchAreTheSame() {
+    Generation want = generate(beams().build(), GenerationHooks.NONE);
+    Generation uncached = generate(beams().useCache(false).build(), GenerationHooks.NONE);
+    int[][] ids = {{0, 0, 640, 750, 1}, PROMPT};
+    int[][] mask = {{0, 0, 1, 1, 1}, {1, 1, 1, 1, 1}};
+    try (Generator generator = new Generator(model)) {
+      Generation batch =
+          generator.generate(ids, mask, beams().build(), (row, id) -> true, () -> false);
+      assertEquals(6, batch.sequences().size());
+      for (int i = 0; i < 3; i++) {
+        assertEquals(want.sequences().get(i).ids(), uncached.sequences().get(i).ids());
+        assertEquals(want.sequences().get(i).ids(), batch.sequences().get(3 + i).ids());
+      }
+    }
+  }
+
+  @Test
+  void cancelledBeamsGiveWhatThereIs() {
+    try (Generator generator = new Generator(model)) {
+      AtomicInteger asked = new AtomicInteger();
+      List<Integer> heard = new ArrayList<>();
+      Generation got =
+          generator.generate(
+              new int[][] {PROMPT},
+              null,
+              beams().build(),
+              (row, id) -> heard.add(id),
+              () -> asked.incrementAndGet() > 8);
+      assertEquals(3, got.sequences().size());
+      assertEquals(FinishReason.CANCELLED, got.sequences().get(0).finishReason());
+      assertEquals(got.newTokens(), heard.size());
+      assertTrue(got.newTokens() > 0);
+    }
+  }
+
+  @Test
+  void sampledBeamsRepeatWithTheirSeed() {
+    GenerationConfig config = beams().doSample(true).topK(1).seed(3).build();
+    List<Generation.Sequence> first = generate(config, GenerationHooks.NONE).sequences();
+    assertEquals(first, generate(config, GenerationHooks.NONE).sequences());
+    assertFalse(
+        first.equals(
+            generate(config.toBuilder().topK(50).seed(4).build(), GenerationHooks.NONE)
+                .sequences()));
+  }
+
+  @Test
+  void tooManyRowsAreRefused() {
+    GenerationConfig config = GREEDY.toBuilder().numBeams(513).build();
+    IllegalArgumentException e =
+        assertThrows(IllegalArgumentException.class, () -> generate(config, GenerationHooks.NONE));
+    assertTrue(e.getMessage().contains("513"), e.getMessage());
   }
 }

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.SplittableRandom;
+import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -19,11 +21,12 @@ class SamplerTest {
   }
 
   private static double[] frequencies(GenerationConfig config, float... logits) {
-    Sampler sampler = new Sampler(config, logits.length, 7);
+    Sampler sampler = sampler(config, logits.length);
+    RandomGenerator random = new SplittableRandom(7);
     MemorySegment scores = MemorySegment.ofArray(logits);
     double[] frequencies = new double[logits.length];
     for (int i = 0; i < DRAWS; i++) {
-      frequencies[sampler.next(scores, 0, true)] += 1.0 / DRAWS;
+      frequencies[next(sampler, scores, random)] += 1.0 / DRAWS;
     }
     return frequencies;
   }
@@ -53,33 +56,22 @@ class SamplerTest {
 
   private static final double OUT = Double.NEGATIVE_INFINITY;
 
-  private static int greedy(GenerationConfig config, boolean endAllowed, float... logits) {
-    return new Sampler(config, logits.length, 0).next(MemorySegment.ofArray(logits), 0, endAllowed);
+  private static Sampler sampler(GenerationConfig config, int vocabulary) {
+    return new Sampler(
+        config, new ScoreProcessors(config, vocabulary, 1, 100, List.of()), vocabulary);
+  }
+
+  private static int next(Sampler sampler, MemorySegment scores, RandomGenerator random) {
+    return sampler.next(scores, 0, 0, new int[] {0}, 0, 1, random);
+  }
+
+  private static int greedy(GenerationConfig config, float... logits) {
+    return next(sampler(config, logits.length), MemorySegment.ofArray(logits), null);
   }
 
   @Test
   void greedyTakesTheFirstOfTheLargest() {
-    assertEquals(1, greedy(GenerationConfig.builder().build(), true, 1, 3, 3, 2));
-  }
-
-  @Test
-  void endTokensAreHeldBackUntilAllowed() {
-    GenerationConfig config = GenerationConfig.builder().eosTokenIds(List.of(1, 2)).build();
-    assertEquals(3, greedy(config, false, 1, 9, 8, 2));
-    assertEquals(1, greedy(config, true, 1, 9, 8, 2));
-  }
-
-  @Test
-  void repetitionPenaltyDividesPositiveAndMultipliesNegativeScoresOnce() {
-    GenerationConfig config = GenerationConfig.builder().repetitionPenalty(2).build();
-    Sampler sampler = new Sampler(config, 3, 0);
-    sampler.see(0);
-    sampler.see(0);
-    // 6 / 2 = 3 beats 2.9; divided twice it would not
-    assertEquals(0, sampler.next(MemorySegment.ofArray(new float[] {6, 2.9f, 0}), 0, true));
-    assertEquals(1, sampler.next(MemorySegment.ofArray(new float[] {5, 2.9f, 0}), 0, true));
-    // -1 * 2 = -2 loses against -1.5
-    assertEquals(1, sampler.next(MemorySegment.ofArray(new float[] {-1, -1.5f, -9}), 0, true));
+    assertEquals(1, greedy(GenerationConfig.builder().build(), 1, 3, 3, 2));
   }
 
   @Test
@@ -124,6 +116,68 @@ class SamplerTest {
   }
 
   @Test
+  void typicalPKeepsWhatIsNearestToTheEntropy() {
+    // probabilities 0.6, 0.3, 0.1: entropy 0.898; surprises 0.51, 1.20, 2.30 are 0.387, 0.306 and
+    // 1.40 away
+    float[] logits = {(float) Math.log(0.6), (float) Math.log(0.3), (float) Math.log(0.1)};
+    assertDistribution(
+        new double[] {0, 1, 0}, frequencies(sampling().typicalP(0.25).build(), logits));
+    assertDistribution(
+        new double[] {0.6 / 0.9, 0.3 / 0.9, 0},
+        frequencies(sampling().typicalP(0.5).build(), logits));
+  }
+
+  @Test
+  void typicalPKeepsAllThatAreEquallyNear() {
+    assertDistribution(
+        new double[] {0.25, 0.25, 0.25, 0.25},
+        frequencies(sampling().typicalP(0.1).build(), 1, 1, 1, 1));
+  }
+
+  @Test
+  void cutoffsDropTheUnlikelyButNeverAll() {
+    float[] logits = {(float) Math.log(0.6), (float) Math.log(0.3), (float) Math.log(0.1)};
+    assertDistribution(
+        new double[] {0.6 / 0.9, 0.3 / 0.9, 0},
+        frequencies(sampling().epsilonCutoff(0.2).build(), logits));
+    assertDistribution(
+        new double[] {1, 0, 0}, frequencies(sampling().epsilonCutoff(0.9).build(), logits));
+    // eta: min(0.2, sqrt(0.2) * exp(-0.898)) = 0.18
+    assertDistribution(
+        new double[] {0.6 / 0.9, 0.3 / 0.9, 0},
+        frequencies(sampling().etaCutoff(0.2).build(), logits));
+    // min(0.05, ...) keeps 0.1
+    assertDistribution(
+        new double[] {0.6, 0.3, 0.1}, frequencies(sampling().etaCutoff(0.05).build(), logits));
+  }
+
+  @Test
+  void processedScoresAreDividedRestIsBannedAndTheSumIsOneIfAsked() {
+    GenerationConfig config = sampling().topK(2).temperature(2).build();
+    float[] scores = {1, 4, 2};
+    LogitsProcessors.apply(config, 1, new int[] {0}, scores);
+    assertArrayEquals(new float[] {Float.NEGATIVE_INFINITY, 2, 1}, scores);
+    scores = new float[] {0, 0, -9};
+    LogitsProcessors.apply(
+        config.toBuilder().renormalizeLogits(true).build(), 1, new int[] {0}, scores);
+    float half = (float) -Math.log(2);
+    assertArrayEquals(new float[] {half, half, Float.NEGATIVE_INFINITY}, scores, 1e-6f);
+  }
+
+  @Test
+  void nothingLeftIsAnError() {
+    GenerationConfig.Builder all = GenerationConfig.builder().suppressTokens(List.of(0, 1));
+    for (GenerationConfig config : List.of(all.build(), all.doSample(true).build())) {
+      Sampler sampler = sampler(config, 2);
+      MemorySegment scores = MemorySegment.ofArray(new float[] {1, 2});
+      IllegalArgumentException e =
+          assertThrows(
+              IllegalArgumentException.class, () -> next(sampler, scores, new SplittableRandom(1)));
+      assertTrue(e.getMessage().contains("no token is left"), e.getMessage());
+    }
+  }
+
+  @Test
   void oneSeedGivesOneSequence() {
     float[] logits = new float[100];
     MemorySegment scores = MemorySegment.ofArray(logits);
@@ -131,13 +185,14 @@ class SamplerTest {
     int[] first = new int[50];
     int[] second = new int[50];
     int[] other = new int[50];
-    Sampler a = new Sampler(config, 100, 3);
-    Sampler b = new Sampler(config, 100, 3);
-    Sampler c = new Sampler(config, 100, 4);
+    Sampler sampler = sampler(config, 100);
+    RandomGenerator a = new SplittableRandom(3);
+    RandomGenerator b = new SplittableRandom(3);
+    RandomGenerator c = new SplittableRandom(4);
     for (int i = 0; i < 50; i++) {
-      first[i] = a.next(scores, 0, true);
-      second[i] = b.next(scores, 0, true);
-      other[i] = c.next(scores, 0, true);
+      first[i] = next(sampler, scores, a);
+      second[i] = next(sampler, scores, b);
+      other[i] = next(sampler, scores, c);
     }
     assertArrayEquals(first, second);
     assertTrue(!java.util.Arrays.equals(first, other));
@@ -146,10 +201,10 @@ class SamplerTest {
   @ParameterizedTest
   @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
   void scoresThatAreNotFiniteAreAnErrorThatNamesTheToken(float bad) {
-    Sampler sampler = new Sampler(GenerationConfig.builder().build(), 3, 0);
+    Sampler sampler = sampler(GenerationConfig.builder().build(), 3);
     MemorySegment scores = MemorySegment.ofArray(new float[] {1, 2, bad});
     NonFiniteLogitsException e =
-        assertThrows(NonFiniteLogitsException.class, () -> sampler.next(scores, 0, true));
+        assertThrows(NonFiniteLogitsException.class, () -> next(sampler, scores, null));
     assertTrue(e.getMessage().contains("token 2"), e.getMessage());
   }
 }

@@ -78,6 +78,75 @@ class KvCacheTest {
   }
 
   @Test
+  void selectionRepeatsSequences() {
+    try (Arena arena = Arena.ofConfined();
+        KvCache cache = new KvCache(CONFIG, 3, 7)) {
+      Tensor[] keys = random(arena, 5, 1);
+      Tensor[] values = random(arena, 5, 2);
+      cache.append(keys, values);
+      int[] rows = {2, 2, 0, 1, 2};
+      try (KvCache selected = cache.select(rows, 20)) {
+        assertEquals(5, selected.batch());
+        assertEquals(5, selected.length());
+        for (int row = 0; row < rows.length; row++) {
+          assertSameSequence(keys[1], rows[row], selected.keys(1), row, 0, 5);
+          assertSameSequence(values[0], rows[row], selected.values(0), row, 0, 5);
+        }
+      }
+      assertThrows(IllegalArgumentException.class, () -> cache.select(new int[0], 5));
+      assertThrows(IllegalArgumentException.class, () -> cache.select(new int[] {3}, 5));
+    }
+  }
+
+  @Test
+  void reorderTakesOverTheTokensBehindTheStart() {
+    try (Arena arena = Arena.ofConfined()) {
+      Tensor[] keys = random(arena, 5, 1);
+      Tensor[] values = random(arena, 5, 2);
+      for (int code = 0; code < 27; code++) { // all ways three rows can read three rows
+        int[] rows = {code % 3, code / 3 % 3, code / 9};
+        try (KvCache cache = new KvCache(CONFIG, 3, 9)) {
+          cache.append(keys, values);
+          cache.reorder(rows, 2);
+          for (int row = 0; row < 3; row++) {
+            assertSameSequence(keys[1], row, cache.keys(1), row, 0, 2);
+            assertSameSequence(keys[1], rows[row], cache.keys(1), row, 2, 5);
+            assertSameSequence(values[0], rows[row], cache.values(0), row, 2, 5);
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void reorderBreaksSeveralCycles() {
+    try (Arena arena = Arena.ofConfined();
+        KvCache three = new KvCache(CONFIG, 3, 4)) {
+      Tensor[] keys = random(arena, 4, 1);
+      three.append(keys, keys);
+      try (KvCache six = three.select(new int[] {0, 1, 2, 0, 1, 2}, 4)) {
+        six.reorder(new int[] {1, 0, 2, 4, 5, 3}, 0);
+        int[] want = {1, 0, 2, 1, 2, 0};
+        for (int row = 0; row < 6; row++) {
+          assertSameSequence(keys[0], want[row], six.keys(0), row, 0, 4);
+        }
+        assertThrows(
+            IllegalArgumentException.class, () -> six.reorder(new int[] {0, 1, 2, 3, 4, 6}, 0));
+        assertThrows(IllegalArgumentException.class, () -> six.reorder(new int[] {0}, 0));
+        assertThrows(
+            IllegalArgumentException.class, () -> six.reorder(new int[] {0, 1, 2, 3, 4, 5}, 5));
+      }
+    }
+  }
+
+  private static void assertSameSequence(
+      Tensor want, int wantRow, Tensor got, int gotRow, int from, int to) {
+    assertArrayEquals(
+        want.slice(0, wantRow, wantRow + 1).slice(2, from, to).toFloatArray(),
+        got.slice(0, gotRow, gotRow + 1).slice(2, from, to).toFloatArray());
+  }
+
+  @Test
   void tensorsOfAnotherShapeAreRefusedByName() {
     try (Arena arena = Arena.ofConfined();
         KvCache cache = new KvCache(CONFIG, 3, 0)) {

@@ -1,0 +1,156 @@
+package org.graniteffm.runtime.generate;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.graniteffm.runtime.config.GraniteConfig;
+import org.graniteffm.runtime.model.KvCache;
+import org.graniteffm.runtime.model.Session;
+
+/**
+ * The tokens of all rows, and what hands them to the session: the prompts once, however many rows
+ * continue each, then one token a row; or everything each time without a cache.
+ */
+final class Feed implements AutoCloseable {
+  final int rows;
+  final int promptLength;
+  final int length; // tokens a row has room for
+  int[] tokens; // [rows, length]: prompts and what came after
+
+  private final Session session;
+  private final GraniteConfig model;
+  private final boolean useCache;
+  private final int group; // rows that continue one prompt; neighbours
+  private final int[] promptPositions; // [rows, promptLength]; padding counts as 0
+  private final int[] visible; // tokens of each row's prompt that are no padding
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment keyMask; // [rows, length] or null
+  private KvCache cache;
+  private int[] spareTokens; // for reorder
+  private int[] ids = new int[0];
+  private int[] positions = new int[0];
+  private boolean grouped; // the latest logits have one row per prompt
+
+  Feed(Session session, int[][] prompts, int[][] mask, int group, int budget, boolean useCache) {
+    this.session = session;
+    this.useCache = useCache;
+    this.group = group;
+    model = session.model().config();
+    promptLength = prompts[0].length;
+    rows = Math.multiplyExact(prompts.length, group);
+    length = Math.addExact(promptLength, budget);
+    tokens = new int[Math.multiplyExact(rows, length)];
+    promptPositions = new int[rows * promptLength];
+    visible = new int[rows];
+    keyMask = mask == null ? null : arena.allocate((long) rows * length);
+    if (keyMask != null) {
+      keyMask.fill((byte) 1);
+    }
+    for (int row = 0; row < rows; row++) {
+      int prompt = row / group;
+      System.arraycopy(prompts[prompt], 0, tokens, row * length, promptLength);
+      for (int column = 0; column < promptLength; column++) {
+        if (mask == null || mask[prompt][column] != 0) {
+          promptPositions[row * promptLength + column] = visible[row]++;
+        } else {
+          keyMask.set(ValueLayout.JAVA_BYTE, (long) row * length + column, (byte) 0);
+        }
+      }
+    }
+    // room for the prompt and a moderate answer; the cache grows if the answer is long
+    try {
+      cache = new KvCache(model, prompts.length, firstCapacity());
+    } catch (RuntimeException e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  private int firstCapacity() {
+    return promptLength + Math.min(length - promptLength, 256);
+  }
+
+  /**
+   * Scores of what comes next.
+   *
+   * @param step tokens that each row has behind its prompt
+   * @return where they are: at {@link #offset} of each row
+   */
+  MemorySegment next(int step) {
+    grouped = step == 0 && group > 1;
+    if (step > 0 && cache.batch() < rows) {
+      widen();
+    }
+    if (!useCache) {
+      cache.truncate(0);
+    }
+    int stride = grouped ? group : 1;
+    int batch = rows / stride;
+    int past = cache.length();
+    int count = promptLength + step - past;
+    if (ids.length != batch * count) {
+      ids = new int[batch * count];
+      positions = new int[batch * count];
+    }
+    for (int i = 0; i < batch; i++) {
+      int row = i * stride;
+      for (int j = 0; j < count; j++) {
+        int column = past + j;
+        ids[i * count + j] = tokens[row * length + column];
+        positions[i * count + j] =
+            column < promptLength
+                ? promptPositions[row * promptLength + column]
+                : visible[row] + column - promptLength;
+      }
+    }
+    return session.nextLogits(cache, ids, count, positions, keyMask, (long) stride * length);
+  }
+
+  /** Gives each row a copy of its prompt's keys and values. */
+  private void widen() {
+    int[] sources = new int[rows];
+    for (int row = 0; row < rows; row++) {
+      sources[row] = row / group;
+    }
+    KvCache narrow = cache;
+    cache = narrow.select(sources, firstCapacity());
+    narrow.close();
+  }
+
+  /** Where a row's scores begin in the latest logits, in bytes. */
+  long offset(int row) {
+    return (long) (grouped ? row / group : row) * model.vocabSize() * Float.BYTES;
+  }
+
+  /** Where a row begins in the tokens. */
+  int start(int row) {
+    return row * length;
+  }
+
+  /**
+   * Lets each row go on from another one of the same prompt.
+   *
+   * @param sources for each row the row to go on from
+   * @param step tokens that each row has behind its prompt
+   */
+  void reorder(int[] sources, int step) {
+    if (spareTokens == null) {
+      spareTokens = tokens.clone();
+    }
+    for (int row = 0; row < rows; row++) {
+      System.arraycopy(tokens, start(sources[row]), spareTokens, start(row), promptLength + step);
+    }
+    int[] before = tokens;
+    tokens = spareTokens;
+    spareTokens = before;
+    if (useCache && cache.batch() == rows) {
+      cache.reorder(sources, Math.min(promptLength, cache.length()));
+    }
+  }
+
+  @Override
+  public void close() {
+    cache.close();
+    arena.close();
+  }
+}

@@ -1,0 +1,70 @@
+package org.graniteffm.runtime.generate;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.graniteffm.runtime.tokenizer.Tokenizer;
+
+/**
+ * What a generation may call besides its listener. Immutable; start from {@link #NONE}.
+ *
+ * @param tokenizer turns tokens into the text in which stop_strings are looked for
+ * @param logitsProcessors change scores, in this order
+ * @param stoppingCriteria end sequences
+ */
+public record GenerationHooks(
+    Optional<Tokenizer> tokenizer,
+    List<LogitsProcessor> logitsProcessors,
+    List<StoppingCriteria> stoppingCriteria) {
+  /** Nothing to call. */
+  public static final GenerationHooks NONE =
+      new GenerationHooks(Optional.empty(), List.of(), List.of());
+
+  /**
+   * Copies the lists.
+   *
+   * @param tokenizer turns tokens into the text in which stop_strings are looked for
+   * @param logitsProcessors change scores, in this order
+   * @param stoppingCriteria end sequences
+   */
+  public GenerationHooks {
+    logitsProcessors = List.copyOf(logitsProcessors);
+    stoppingCriteria = List.copyOf(stoppingCriteria);
+  }
+
+  /**
+   * Sets the tokenizer.
+   *
+   * @param value of the model; stays open until it is closed by its owner
+   * @return hooks with it
+   */
+  public GenerationHooks with(Tokenizer value) {
+    return new GenerationHooks(Optional.of(value), logitsProcessors, stoppingCriteria);
+  }
+
+  /**
+   * Adds a processor.
+   *
+   * @param processor runs behind those that are there
+   * @return hooks with it
+   */
+  public GenerationHooks with(LogitsProcessor processor) {
+    return new GenerationHooks(tokenizer, plus(logitsProcessors, processor), stoppingCriteria);
+  }
+
+  /**
+   * Adds a criterion.
+   *
+   * @param criterion one more reason to end a sequence
+   * @return hooks with it
+   */
+  public GenerationHooks with(StoppingCriteria criterion) {
+    return new GenerationHooks(tokenizer, logitsProcessors, plus(stoppingCriteria, criterion));
+  }
+
+  private static <T> List<T> plus(List<T> list, T element) {
+    List<T> longer = new ArrayList<>(list);
+    longer.add(element);
+    return longer;
+  }
+}
