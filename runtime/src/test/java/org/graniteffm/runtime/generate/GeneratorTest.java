@@ -299,7 +299,7 @@ class GeneratorTest {
 
   @Test
   void stopStringsEndItWithTheTokenThatCompletesThem() throws IOException {
-    try (Tokenizer tokenizer = Tokenizers.open(DemoFolder.path())) {
+    try (Tokenizer tokenizer = Tokenizers.open(DemoModel.directory())) {
       GenerationHooks hooks = GenerationHooks.NONE.with(tokenizer);
       List<Integer> free = greedy(model);
       String text = tokenizer.decode(free.stream().mapToInt(id -> id).toArray(), false);
