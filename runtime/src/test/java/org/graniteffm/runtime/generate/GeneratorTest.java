@@ -16,6 +16,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.graniteffm.runtime.demo.DemoModel;
 import org.graniteffm.runtime.model.ClosedException;
 import org.graniteffm.runtime.model.ConcurrentUseException;
@@ -247,6 +248,8 @@ class GeneratorTest {
                       if (closing[0] == null) {
                         closing[0] = other.submit(own::close);
                       }
+                      LockSupport.parkNanos(
+                          1_000_000); // leaves the other thread seconds to get there
                       return true;
                     }));
         closing[0].get();
