@@ -531,14 +531,10 @@ public final class Kernels {
     if (rows != null) {
       Checks.disjoint("packed", at, 1, bytes, bytes, "rows", rowsAt, 1, m * 4, m * 4);
     }
+    MemorySegment rowsSlice = rows == null ? MemorySegment.NULL : rows.asSlice(rowsOffset);
     try {
       Handles.PACK_BF16.invokeExact(
-          x.asSlice(xOffset),
-          xStride,
-          rows == null ? MemorySegment.NULL : rows.asSlice(rowsOffset),
-          m,
-          k,
-          packed.asSlice(packedOffset));
+          x.asSlice(xOffset), xStride, rowsSlice, m, k, packed.asSlice(packedOffset));
     } catch (Throwable t) {
       throw Handles.<RuntimeException>rethrow(t);
     }
@@ -628,6 +624,8 @@ public final class Kernels {
     if (scales != null) {
       list("scales", scalesAt, m, yAt, yRows, n, yStride, scratchAt);
     }
+    MemorySegment rowsSlice = rows == null ? MemorySegment.NULL : rows.asSlice(rowsOffset);
+    MemorySegment scalesSlice = scales == null ? MemorySegment.NULL : scales.asSlice(scalesOffset);
     try {
       Handles.GEMM_BF16.invokeExact(
           w.asSlice(wOffset),
@@ -637,8 +635,8 @@ public final class Kernels {
           x.asSlice(xOffset),
           m,
           alpha,
-          rows == null ? MemorySegment.NULL : rows.asSlice(rowsOffset),
-          scales == null ? MemorySegment.NULL : scales.asSlice(scalesOffset),
+          rowsSlice,
+          scalesSlice,
           beta,
           y.asSlice(yOffset),
           yStride,

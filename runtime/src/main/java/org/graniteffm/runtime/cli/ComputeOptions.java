@@ -48,7 +48,8 @@ final class ComputeOptions {
   @Option(
       names = "--isa",
       paramLabel = "TIER",
-      description = "Instruction set of the kernels: scalar, avx2 or avx512 (default: the best).")
+      description =
+          "Instruction set of the kernels: scalar, avx2, avx512 or amx (default: the best).")
   private String isa;
 
   private Precision precision = Precision.AUTO;

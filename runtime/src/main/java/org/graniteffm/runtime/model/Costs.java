@@ -227,6 +227,6 @@ public final class Costs {
    */
   public static long scratchBytes(GraniteConfig config, long tokens) {
     int rows = Math.clamp(tokens, 1, Session.BLOCK_ROWS);
-    return Scratch.byteSize(config, rows) + (long) config.vocabSize() * Float.BYTES;
+    return Scratch.byteSize(config, rows, false) + (long) config.vocabSize() * Float.BYTES;
   }
 }

@@ -193,7 +193,7 @@ public final class GraniteForCausalLM implements AutoCloseable {
   public Session newSession() {
     lease.acquire();
     try {
-      return new Session(this, new Decoder(config, weights, workers));
+      return new Session(this, new Decoder(config, weights, workers, Precision.AUTO));
     } finally {
       lease.release();
     }
@@ -255,9 +255,10 @@ public final class GraniteForCausalLM implements AutoCloseable {
    */
   @Override
   public void close() {
-    lease.close(() -> {
-      checkpoint.close();
-      arena.close();
-    });
+    lease.close(
+        () -> {
+          checkpoint.close();
+          arena.close();
+        });
   }
 }

@@ -2,6 +2,7 @@ package org.graniteffm.runtime.ops;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.graniteffm.bindings.Kernels;
 
 /**
  * Scratch memory for activations: f32, {@code [rows, cols]}, contiguous. How many of the rows are
@@ -10,8 +11,21 @@ import java.lang.foreign.MemorySegment;
  * @param segment at least {@code rows * cols * 4} bytes
  * @param rows how many there is room for
  * @param cols elements a row
+ * @param packed room for the same rounded to bfloat16 and packed, for products on a matrix unit; or
+ *     null, and then they are never rounded
  */
-public record Matrix(MemorySegment segment, int rows, int cols) {
+public record Matrix(MemorySegment segment, int rows, int cols, MemorySegment packed) {
+  /**
+   * Activations that are never rounded.
+   *
+   * @param segment at least {@code rows * cols * 4} bytes
+   * @param rows how many there is room for
+   * @param cols elements a row
+   */
+  public Matrix(MemorySegment segment, int rows, int cols) {
+    this(segment, rows, cols, null);
+  }
+
   /**
    * Allocates.
    *
@@ -22,6 +36,19 @@ public record Matrix(MemorySegment segment, int rows, int cols) {
    */
   public static Matrix allocate(Arena arena, int rows, int cols) {
     return new Matrix(arena.allocate((long) rows * cols * Float.BYTES, 64), rows, cols);
+  }
+
+  /**
+   * Allocates, with room for the packed form as well.
+   *
+   * @param arena owns the memory
+   * @param rows how many
+   * @param cols elements a row
+   * @return zeros, 64-byte aligned
+   */
+  public static Matrix allocatePackable(Arena arena, int rows, int cols) {
+    MemorySegment packed = arena.allocate(Kernels.packedBytes(rows, cols), 64);
+    return new Matrix(allocate(arena, rows, cols).segment(), rows, cols, packed);
   }
 
   /**
