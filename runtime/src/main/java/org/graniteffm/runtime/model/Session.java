@@ -32,7 +32,7 @@ public final class Session implements AutoCloseable {
   /** Rows of logits at a time where they are not kept. */
   private static final int SCORED_ROWS = 64;
 
-  private final GraniteForCausalLM model;
+  private final GranitePreTrainedModel model;
   private final GraniteConfig config;
   private final Decoder decoder;
   private final Decoder.Block block = new Decoder.Block();
@@ -42,7 +42,7 @@ public final class Session implements AutoCloseable {
   private Matrix logits;
   private boolean closed; // read and written within a use
 
-  Session(GraniteForCausalLM model, Decoder decoder) {
+  Session(GranitePreTrainedModel model, Decoder decoder) {
     this.model = model;
     this.config = model.config();
     this.decoder = decoder;
@@ -54,7 +54,7 @@ public final class Session implements AutoCloseable {
    * @return the model
    */
   public GraniteForCausalLM model() {
-    return model;
+    return (GraniteForCausalLM) model; // sessions of others are not given away
   }
 
   /**
@@ -81,7 +81,19 @@ public final class Session implements AutoCloseable {
   public ForwardOutput forward(ForwardInput input) {
     enter();
     try {
-      return new ForwardCall(input).run();
+      ForwardCall call = new ForwardCall(input);
+      return call.run(call::scores);
+    } finally {
+      leave();
+    }
+  }
+
+  /** As {@link #forward}, without a head. */
+  BaseModelOutput lastHiddenState(ForwardInput input) {
+    enter();
+    try {
+      ForwardCall call = new ForwardCall(input);
+      return call.run(call::lastHiddenState);
     } finally {
       leave();
     }
@@ -425,7 +437,12 @@ public final class Session implements AutoCloseable {
       }
     }
 
-    ForwardOutput run() {
+    /** The last part of a call: computes what it returns. */
+    private interface Computation<T extends ModelOutput> {
+      T run(Arena arena, KvCache cache, boolean keepCache);
+    }
+
+    <T extends ModelOutput> T run(Computation<T> computation) {
       boolean keepCache = input.useCache() && input.pastKeyValues() == null;
       KvCache cache =
           input.pastKeyValues() != null
@@ -433,7 +450,7 @@ public final class Session implements AutoCloseable {
               : new KvCache(config, batch, tokens);
       Arena arena = Arena.ofShared();
       try {
-        ForwardOutput output = compute(arena, cache, keepCache);
+        T output = computation.run(arena, cache, keepCache);
         if (!keepCache && input.pastKeyValues() == null) {
           cache.close();
         }
@@ -458,27 +475,45 @@ public final class Session implements AutoCloseable {
     }
 
     private long resultBytes() {
-      return (long) batch * keep * config.vocabSize() * Float.BYTES;
+      int width = model instanceof GraniteForCausalLM ? config.vocabSize() : config.hiddenSize();
+      return (long) batch * keep * width * Float.BYTES;
     }
 
-    private ForwardOutput compute(Arena arena, KvCache cache, boolean keepCache) {
+    ForwardOutput scores(Arena arena, KvCache cache, boolean keepCache) {
       kept = Tensor.allocate(arena, DType.F32, batch, keep, config.vocabSize());
-      Outputs outputs = new Outputs(arena, config, input, batch, tokens, past);
-      decoder.prepareRope(largestPosition(positions, batch * tokens, (long) past + tokens) + 1);
-      runBlocks(wholeCall(arena), cache, outputs, this::keepLogits);
+      Outputs outputs = new Outputs(arena, config, input, batch, tokens, past, false);
+      runLayers(arena, cache, outputs, this::keepLogits);
       return new ForwardOutput(
           arena,
+          outputs,
+          returned(cache, keepCache),
+          keepCache,
           kept,
           input.labels() == null
               ? OptionalDouble.empty()
               : Losses.languageModel(kept, input.labels()),
           auxLoss(outputs.routerLogits),
-          config instanceof GraniteMoeConfig moe ? moe.routerAuxLossCoef() : 0,
-          List.copyOf(outputs.hiddenStates),
-          List.copyOf(outputs.attentions),
-          List.copyOf(outputs.routerLogits),
-          keepCache || input.pastKeyValues() != null ? cache : null,
-          keepCache);
+          config instanceof GraniteMoeConfig moe ? moe.routerAuxLossCoef() : 0);
+    }
+
+    BaseModelOutput lastHiddenState(Arena arena, KvCache cache, boolean keepCache) {
+      if (input.labels() != null || input.logitsToKeep() != 0) {
+        throw new IllegalArgumentException(
+            (input.labels() != null ? "labels" : "logits_to_keep")
+                + ": need a head, which this model has not");
+      }
+      Outputs outputs = new Outputs(arena, config, input, batch, tokens, past, true);
+      runLayers(arena, cache, outputs, null);
+      return new BaseModelOutput(arena, outputs, returned(cache, keepCache), keepCache);
+    }
+
+    private void runLayers(Arena arena, KvCache cache, Outputs outputs, AfterBlock after) {
+      decoder.prepareRope(largestPosition(positions, batch * tokens, (long) past + tokens) + 1);
+      runBlocks(wholeCall(arena), cache, outputs, after);
+    }
+
+    private KvCache returned(KvCache cache, boolean keepCache) {
+      return keepCache || input.pastKeyValues() != null ? cache : null;
     }
 
     private Decoder.Block wholeCall(Arena arena) {
