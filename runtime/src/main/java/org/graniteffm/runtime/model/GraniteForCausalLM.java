@@ -96,4 +96,10 @@ public final class GraniteForCausalLM extends GranitePreTrainedModel {
       return session.forward(input);
     }
   }
+
+  @Override
+  public GraniteForCausalLM resizeTokenEmbeddings(int newNumTokens, ResizeOptions options)
+      throws IOException {
+    return new GraniteForCausalLM(open().resized(newNumTokens, options, true));
+  }
 }

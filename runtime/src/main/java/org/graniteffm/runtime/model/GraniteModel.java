@@ -74,4 +74,10 @@ public final class GraniteModel extends GranitePreTrainedModel {
       return session.lastHiddenState(input);
     }
   }
+
+  @Override
+  public GraniteModel resizeTokenEmbeddings(int newNumTokens, ResizeOptions options)
+      throws IOException {
+    return new GraniteModel(open().resized(newNumTokens, options, false));
+  }
 }

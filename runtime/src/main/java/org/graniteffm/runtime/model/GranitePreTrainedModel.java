@@ -117,6 +117,24 @@ public abstract sealed class GranitePreTrainedModel implements AutoCloseable
   }
 
   /**
+   * Returns a model with a vocabulary of another size. Old tokens keep their embeddings, and their
+   * rows of a head of its own; where the head is the embedding it stays so. A smaller vocabulary
+   * drops the last tokens, a larger one gets new ones, as the options say. Everything else is
+   * shared: either model may be closed first. Needs memory for the matrices it enlarges.
+   *
+   * @param newNumTokens size of the vocabulary, at least 1, before it is rounded up
+   * @param options what new tokens begin with
+   * @return a model of the same kind, to be closed
+   * @throws IllegalArgumentException if the size is out of range, or one of the tokens for start,
+   *     end and padding is not below it
+   * @throws org.graniteffm.runtime.InsufficientMemoryException if the new matrices find no memory
+   * @throws IOException if a file was cut short since it was opened
+   * @throws ClosedException if the model is closed
+   */
+  public abstract GranitePreTrainedModel resizeTokenEmbeddings(
+      int newNumTokens, ResizeOptions options) throws IOException;
+
+  /**
    * Keeps the model open until the returned object is closed: for work of many calls, such as a
    * generation.
    *

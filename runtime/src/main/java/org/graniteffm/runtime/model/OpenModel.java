@@ -71,6 +71,17 @@ record OpenModel(
     }
   }
 
+  OpenModel resized(int newNumTokens, ResizeOptions options, boolean withHead) throws IOException {
+    lease.acquire();
+    try {
+      checkpoint.rewrittenFiles(); // throws if one was cut short
+      TokenEmbeddings embeddings = new TokenEmbeddings(this, newNumTokens, options, withHead);
+      return bind(embeddings.config(), embeddings.checkpoint(), workers, withHead);
+    } finally {
+      lease.release();
+    }
+  }
+
   /** Takes over the checkpoint, and closes it if it does not fit. */
   private static OpenModel bind(
       GraniteConfig config, Checkpoint checkpoint, Workers workers, boolean withHead)
