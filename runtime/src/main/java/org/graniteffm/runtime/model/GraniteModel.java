@@ -47,6 +47,25 @@ public final class GraniteModel extends GranitePreTrainedModel {
   }
 
   /**
+   * Opens a checkpoint folder with another configuration than its own, such as one {@linkplain
+   * GraniteConfig#toBuilder made from that} with other rotary positions.
+   *
+   * @param directory holds model.safetensors, or an index and its shards
+   * @param config whose shapes are those of the weights
+   * @param workers the threads to compute with; not closed with the model
+   * @return the model
+   * @throws org.graniteffm.runtime.ModelFormatException if a file's content is malformed or does
+   *     not fit the config
+   * @throws org.graniteffm.runtime.UnsupportedModelException if the checkpoint asks for what this
+   *     library does not do
+   * @throws IOException if a file cannot be read
+   */
+  public static GraniteModel load(Path directory, GraniteConfig config, Workers workers)
+      throws IOException {
+    return new GraniteModel(OpenModel.load(directory, config, workers, false));
+  }
+
+  /**
    * Makes a model from a configuration alone, as {@link GraniteForCausalLM#random} does.
    *
    * @param config its configuration

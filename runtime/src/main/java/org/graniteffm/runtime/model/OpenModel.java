@@ -27,7 +27,11 @@ record OpenModel(
     // Linking the kernels takes as long as reading the files, so both are done at once; a failure
     // is remembered.
     Thread.ofPlatform().daemon().name("granite-link").start(OpenModel::linkEarly);
-    GraniteConfig config = GraniteConfig.load(directory);
+    return load(directory, GraniteConfig.load(directory), workers, withHead);
+  }
+
+  static OpenModel load(Path directory, GraniteConfig config, Workers workers, boolean withHead)
+      throws IOException {
     if (withHead) {
       checkArchitectures(directory, config);
     }

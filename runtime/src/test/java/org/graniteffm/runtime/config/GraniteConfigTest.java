@@ -495,6 +495,7 @@ class GraniteConfigTest {
         "'rope_scaling':{'rope_type':'proportional','factor':2}",
         "'rope_scaling':{'type':'su','factor':2}",
         "'rope_parameters':{'full_attention':{'rope_type':'default'}}",
+        "'pruned_heads':{'0':[1]}",
         "'partial_rotary_factor':0.5,'rope_scaling':{'rope_type':'linear','factor':2}",
         "'rope_scaling':{'rope_type':'linear','factor':2,'partial_rotary_factor':0.5}",
       })

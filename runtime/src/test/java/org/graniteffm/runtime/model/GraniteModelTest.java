@@ -17,6 +17,7 @@ import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.UnsupportedModelException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
+import org.graniteffm.runtime.config.RopeParameters;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.Checkpoint;
 import org.graniteffm.runtime.tensor.DType;
@@ -218,6 +219,31 @@ class GraniteModelTest {
                     + " only GraniteForCausalLM"),
         e.getMessage());
     assertArrayEquals(lastHiddenState(golden(TIED)), lastHiddenState(folder));
+  }
+
+  @Test
+  void givenConfigCounts() throws IOException {
+    Path folder = golden(TIED);
+    GraniteConfig own = GraniteConfig.load(folder);
+    try (GraniteModel same = GraniteModel.load(folder, own, Workers.shared());
+        GraniteModel other =
+            GraniteModel.load(
+                folder,
+                own.toBuilder().ropeParameters(RopeParameters.plain(123)).build(),
+                Workers.shared());
+        GraniteForCausalLM scores =
+            GraniteForCausalLM.load(
+                folder,
+                own.toBuilder().logitsScaling(2 * own.logitsScaling()).build(),
+                Workers.shared());
+        GraniteForCausalLM before = GraniteForCausalLM.load(folder)) {
+      assertArrayEquals(lastHiddenState(folder), lastHiddenState(same));
+      assertFalse(Arrays.equals(lastHiddenState(folder), lastHiddenState(other)));
+      assertEquals(logits(before)[3] / 2, logits(scores)[3], 1e-6);
+    }
+    GraniteConfig wider = own.toBuilder().intermediateSize(own.intermediateSize() + 1).build();
+    assertThrows(
+        ModelFormatException.class, () -> GraniteModel.load(folder, wider, Workers.shared()));
   }
 
   @Test
