@@ -1,5 +1,6 @@
 package org.graniteffm.runtime.model;
 
+import java.util.List;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
@@ -65,8 +66,8 @@ public final class Costs {
   }
 
   /**
-   * Counts the weights of a checkpoint that need not be open as a model. Its architectures say
-   * whether that has a head.
+   * Counts the weights of a checkpoint that need not be open as a model: the head of a language
+   * model unless its architectures say that there is none, and no other.
    *
    * @param config its configuration
    * @param checkpoint its tensors
@@ -74,7 +75,10 @@ public final class Costs {
    * @throws ModelFormatException if a tensor is missing that the model needs
    */
   public static Costs of(GraniteConfig config, Checkpoint checkpoint) throws ModelFormatException {
-    return of(config, checkpoint, !GranitePreTrainedModel.isSavedWithoutHead(config));
+    List<String> classes = config.architectures();
+    boolean withHead =
+        classes.isEmpty() || classes.stream().anyMatch(c -> c.endsWith("ForCausalLM"));
+    return of(config, checkpoint, withHead);
   }
 
   private static Costs of(GraniteConfig config, Checkpoint checkpoint, boolean withHead)

@@ -219,6 +219,12 @@ class GraniteModelTest {
                     + " only GraniteForCausalLM"),
         e.getMessage());
     assertArrayEquals(lastHiddenState(golden(TIED)), lastHiddenState(folder));
+    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
+      assertEquals(
+          checkpoint.byteSize(),
+          Costs.of(GraniteConfig.load(folder), checkpoint).weightBytes(),
+          "what is not a language model needs no head");
+    }
   }
 
   @Test
