@@ -384,16 +384,32 @@ public final class Session implements AutoCloseable {
         }
       }
       past = cache == null ? 0 : cache.length();
-      keep =
-          input.logitsToKeep() == 0 ? tokens : Math.min(tokens, nonNegative(input.logitsToKeep()));
+      keep = input.keptTokens() == null ? lastToKeep() : input.keptTokens().length;
+      checkKeptTokens();
       checkLabels();
     }
 
-    private static int nonNegative(int logitsToKeep) {
-      if (logitsToKeep < 0) {
-        throw new IllegalArgumentException("logits_to_keep: " + logitsToKeep + " is negative");
+    private int lastToKeep() {
+      int last = input.logitsToKeep();
+      if (last < 0) {
+        throw new IllegalArgumentException("logits_to_keep: " + last + " is negative");
       }
-      return logitsToKeep;
+      return last == 0 ? tokens : Math.min(tokens, last);
+    }
+
+    private void checkKeptTokens() {
+      if (input.keptTokens() == null) {
+        return;
+      }
+      if (keep == 0) {
+        throw new IllegalArgumentException("logits_to_keep: no tokens");
+      }
+      for (int token : input.keptTokens()) {
+        if (token < 0 || token >= tokens) {
+          throw new IllegalArgumentException(
+              "logits_to_keep: token %d, legal are 0 to %d".formatted(token, tokens - 1));
+        }
+      }
     }
 
     private int[] flatten(String name, int[][] rows, int length) {
@@ -423,7 +439,7 @@ public final class Session implements AutoCloseable {
         return;
       }
       checkRows("labels", input.labels(), tokens);
-      if (keep != tokens) {
+      if (keep != tokens || input.keptTokens() != null) {
         throw new IllegalArgumentException("labels: need all logits, not logits_to_keep");
       }
       for (int[] row : input.labels()) {
@@ -497,7 +513,7 @@ public final class Session implements AutoCloseable {
     }
 
     BaseModelOutput lastHiddenState(Arena arena, KvCache cache, boolean keepCache) {
-      if (input.labels() != null || input.logitsToKeep() != 0) {
+      if (input.labels() != null || input.logitsToKeep() != 0 || input.keptTokens() != null) {
         throw new IllegalArgumentException(
             (input.labels() != null ? "labels" : "logits_to_keep")
                 + ": need a head, which this model has not");
@@ -562,19 +578,36 @@ public final class Session implements AutoCloseable {
       return packed ? starts : null;
     }
 
-    /** Copies the logits of a block's rows that are to be kept. */
+    /** Computes the logits of a block's rows that are to be kept. */
     private void keepLogits(Decoder.Block in) {
-      int first = Math.max(in.firstToken, tokens - keep);
-      int count = in.firstToken + in.tokens - first;
-      if (count <= 0) {
+      int end = in.firstToken + in.tokens;
+      if (input.keptTokens() == null) {
+        int first = Math.max(in.firstToken, tokens - keep);
+        if (first < end) {
+          keepRun(in, first, first - (tokens - keep), end - first);
+        }
         return;
       }
+      int[] wanted = input.keptTokens();
+      for (int i = 0; i < keep; ) {
+        int run = 1;
+        if (wanted[i] >= in.firstToken && wanted[i] < end) {
+          while (i + run < keep && wanted[i + run] == wanted[i] + run && wanted[i + run] < end) {
+            run++;
+          }
+          keepRun(in, wanted[i], i, run);
+        }
+        i += run;
+      }
+    }
+
+    /** Logits of some tokens in a row of each sequence, to their place among those kept. */
+    private void keepRun(Decoder.Block in, int token, int place, int count) {
       int vocabulary = config.vocabSize();
       for (int row = 0; row < batch; row++) {
-        long to = (long) row * keep + first - (tokens - keep);
-        Matrix rows =
-            new Matrix(kept.segment().asSlice(to * vocabulary * Float.BYTES), count, vocabulary);
-        decoder.logits((long) row * in.tokens + first - in.firstToken, 1, count, rows);
+        long to = ((long) row * keep + place) * vocabulary * Float.BYTES;
+        Matrix rows = new Matrix(kept.segment().asSlice(to), count, vocabulary);
+        decoder.logits((long) row * in.tokens + token - in.firstToken, 1, count, rows);
       }
     }
 
