@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
+import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
 import org.graniteffm.runtime.safetensors.Checkpoint;
@@ -215,6 +216,19 @@ class ResizeTokenEmbeddingsTest {
     two.close();
     assertTrue(two.checkpoint().isClosed());
     assertThrows(IllegalStateException.class, () -> tensor.getFloat(0), "all is unmapped");
+  }
+
+  @Test
+  void wantOfMemoryLeavesTheModelAsItIs() throws IOException {
+    try (GraniteForCausalLM model = load("granite_mha_bias_f32")) {
+      float[] expected = logits(model, 20);
+      InsufficientMemoryException e =
+          assertThrows(
+              InsufficientMemoryException.class,
+              () -> model.resizeTokenEmbeddings(Integer.MAX_VALUE, ResizeOptions.defaults()));
+      assertTrue(e.getMessage().contains("token embeddings"), e.getMessage());
+      assertArrayEquals(expected, logits(model, 20));
+    }
   }
 
   @Test
