@@ -1,7 +1,11 @@
 package org.graniteffm.runtime.cli;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import org.graniteffm.bindings.NativeLibraries;
 import org.graniteffm.bindings.UnsupportedIsaException;
+import org.graniteffm.runtime.model.GraniteForCausalLM;
+import org.graniteffm.runtime.model.Precision;
 import org.graniteffm.runtime.ops.Workers;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
@@ -14,19 +18,6 @@ import picocli.CommandLine.Spec;
  * {@link picocli.CommandLine.Mixin}, and calls {@link #apply} before it loads anything.
  */
 final class ComputeOptions {
-  /** Whether activations may be rounded on their way into a faster unit of the CPU. */
-  enum Precision {
-    /** As the CPU does it fastest; rounds no more than bf16 frameworks do. */
-    AUTO,
-    /** Activations stay f32 throughout. */
-    F32;
-
-    @Override
-    public String toString() {
-      return this == AUTO ? "auto" : "f32";
-    }
-  }
-
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
 
@@ -95,6 +86,16 @@ final class ComputeOptions {
       workers = threads == null ? Workers.shared() : Workers.of(threads);
     }
     return workers;
+  }
+
+  /**
+   * Opens a model to compute as these options say.
+   *
+   * @param folder of a checkpoint
+   * @return the model, to be closed
+   */
+  GraniteForCausalLM load(Path folder) throws IOException {
+    return GraniteForCausalLM.load(folder, workers()).withPrecision(precision);
   }
 
   /**

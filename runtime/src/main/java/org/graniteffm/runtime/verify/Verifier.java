@@ -27,6 +27,7 @@ import org.graniteffm.runtime.model.ForwardInput;
 import org.graniteffm.runtime.model.ForwardOutput;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.model.KvCache;
+import org.graniteffm.runtime.model.Precision;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.SafetensorsWriter;
 import org.graniteffm.runtime.tensor.DType;
@@ -36,16 +37,19 @@ import org.graniteffm.runtime.verify.RunReport.Status;
 /** Runs reference cases and compares what comes out. */
 public final class Verifier {
   private final Arithmetic arithmetic;
+  private final Precision precision;
   private final Workers workers;
 
   /**
    * Makes a verifier.
    *
    * @param arithmetic which of a case's tolerances to hold results to
+   * @param precision to compute in
    * @param workers to compute with; not closed
    */
-  public Verifier(Arithmetic arithmetic, Workers workers) {
+  public Verifier(Arithmetic arithmetic, Precision precision, Workers workers) {
     this.arithmetic = arithmetic;
+    this.precision = precision;
     this.workers = workers;
   }
 
@@ -120,7 +124,7 @@ public final class Verifier {
 
     private GraniteForCausalLM model() throws IOException {
       if (model == null) {
-        model = GraniteForCausalLM.load(goldenCase.directory(), workers);
+        model = GraniteForCausalLM.load(goldenCase.directory(), workers).withPrecision(precision);
       }
       return model;
     }
