@@ -1009,6 +1009,121 @@ public final class Kernels {
       MemorySegment out,
       long outOffset,
       long outStride) {
+    attention(
+        false,
+        q,
+        qOffset,
+        qStride,
+        heads,
+        rows,
+        k,
+        kOffset,
+        v,
+        vOffset,
+        kvStride,
+        past,
+        keyMask,
+        keyMaskOffset,
+        headDim,
+        scale,
+        out,
+        outOffset,
+        outStride);
+  }
+
+  /**
+   * Causal attention of the query heads that share one key/value head, over its cache: {@code
+   * out[r,h] = softmax_j(scale * q[r,h] . k[j]) v[j]} over the keys {@code j <= past + r} that the
+   * mask does not hide.
+   *
+   * <p>Contract: {@code gk_attention_bf16} in gk_attention.h. As {@link #attention}, but for many
+   * rows, and a tier with a matrix unit rounds the operands to bfloat16 on their way into it.
+   *
+   * @param q float [rows, heads, headDim]
+   * @param qOffset bytes from the start of {@code q} to its first element
+   * @param qStride elements from one row to the next; heads are headDim apart
+   * @param heads query heads of this key/value head, at least 1
+   * @param rows number of rows, which are the last positions
+   * @param k float [past + rows, headDim], the rows' own keys included
+   * @param kOffset bytes from the start of {@code k} to its first element
+   * @param v float [past + rows, headDim], the rows' own values included
+   * @param vOffset bytes from the start of {@code v} to its first element
+   * @param kvStride elements from one row of {@code k}, and of {@code v}, to the next
+   * @param past keys before the first row's own
+   * @param keyMask [past + rows] bytes, 0 hides a key from all rows; null hides none
+   * @param keyMaskOffset bytes from the start of {@code keyMask} to its first element; not used if
+   *     that is null
+   * @param headDim elements of a head
+   * @param scale factor of the scores
+   * @param out float [rows, heads, headDim]
+   * @param outOffset bytes from the start of {@code out} to its first element
+   * @param outStride elements from one row to the next; heads are headDim apart
+   * @throws IllegalArgumentException if a size is out of range, a stride is smaller than a row, or
+   *     a segment is on the heap, misaligned, read-only though written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void attentionBf16(
+      MemorySegment q,
+      long qOffset,
+      long qStride,
+      long heads,
+      long rows,
+      MemorySegment k,
+      long kOffset,
+      MemorySegment v,
+      long vOffset,
+      long kvStride,
+      long past,
+      MemorySegment keyMask,
+      long keyMaskOffset,
+      long headDim,
+      float scale,
+      MemorySegment out,
+      long outOffset,
+      long outStride) {
+    attention(
+        true,
+        q,
+        qOffset,
+        qStride,
+        heads,
+        rows,
+        k,
+        kOffset,
+        v,
+        vOffset,
+        kvStride,
+        past,
+        keyMask,
+        keyMaskOffset,
+        headDim,
+        scale,
+        out,
+        outOffset,
+        outStride);
+  }
+
+  private static void attention(
+      boolean rounded,
+      MemorySegment q,
+      long qOffset,
+      long qStride,
+      long heads,
+      long rows,
+      MemorySegment k,
+      long kOffset,
+      MemorySegment v,
+      long vOffset,
+      long kvStride,
+      long past,
+      MemorySegment keyMask,
+      long keyMaskOffset,
+      long headDim,
+      float scale,
+      MemorySegment out,
+      long outOffset,
+      long outStride) {
     NativeLibraries.load();
     Checks.positive("heads", heads);
     Checks.size("rows", rows);
@@ -1033,6 +1148,23 @@ public final class Kernels {
     }
     MemorySegment mask = keyMask == null ? MemorySegment.NULL : keyMask.asSlice(keyMaskOffset);
     try {
+      if (rounded) {
+        Handles.ATTENTION_BF16.invokeExact(
+            q.asSlice(qOffset),
+            qStride,
+            heads,
+            rows,
+            k.asSlice(kOffset),
+            v.asSlice(vOffset),
+            kvStride,
+            past,
+            mask,
+            headDim,
+            scale,
+            out.asSlice(outOffset),
+            outStride);
+        return;
+      }
       Handles.ATTENTION_F32.invokeExact(
           q.asSlice(qOffset),
           qStride,
