@@ -84,8 +84,9 @@ final class GenerateCommand implements Callable<Integer> {
     Path folder = ModelSource.locate(modelName);
     compute.apply();
     try (GraniteForCausalLM model = compute.load(folder);
+        GraniteForCausalLM assistant = options.loadAssistant(compute);
         Tokenizer tokenizer = tokenizer(folder);
-        Generator generator = new Generator(model)) {
+        Generator generator = new Generator(model, assistant)) {
       GenerationConfig config = options.over(GenerationConfig.load(folder, model.config()), folder);
       if (tokenizer == null && !config.stopStrings().isEmpty()) {
         throw new UnsupportedModelException(

@@ -15,6 +15,9 @@ import org.graniteffm.runtime.tensor.Tensor;
  * thread at a time. Its methods return when the result is there, and allocate nothing.
  */
 public final class Ops {
+  /** Up to so many rows, an operation gives each the bits it gives it alone. */
+  public static final int GEMV_ROWS = Gemm.GEMV_ROWS;
+
   private static final int ROWS_PER_SLICE = 16;
   private static final int QUERIES_PER_SLICE = 32;
   private static final int ROUNDED_QUERIES_PER_SLICE = 64; // share one rounding of keys and values
