@@ -9,6 +9,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
+import java.nio.channels.UnresolvedAddressException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Optional;
@@ -280,8 +281,14 @@ final class HubConnection implements AutoCloseable {
   }
 
   private String unreachable(URI uri, IOException e) {
-    String why = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-    return "%s: cannot reach %s://%s: %s".formatted(id, uri.getScheme(), uri.getAuthority(), why);
+    String why = e.getMessage();
+    for (Throwable t = e; t != null; t = t.getCause()) {
+      if (t instanceof UnresolvedAddressException) {
+        why = "unknown host";
+      }
+    }
+    return "%s: cannot reach %s://%s (%s): check the network"
+        .formatted(id, uri.getScheme(), uri.getAuthority(), why == null ? "no connection" : why);
   }
 
   private static boolean isRedirect(HttpResponse<?> response) {

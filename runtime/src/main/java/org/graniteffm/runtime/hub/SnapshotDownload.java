@@ -242,6 +242,10 @@ final class SnapshotDownload {
       Path blob = cache.blob(file.etag());
       Files.createDirectories(blob.getParent());
       lock = FileLock.acquire(cache.lock(file.etag()));
+      if (!options.force() && names.stream().allMatch(name -> cache.holds(commit, name))) {
+        close(); // someone else was at it
+        return false;
+      }
       if (!options.force() && Files.isRegularFile(blob)) {
         link(false);
         close();
