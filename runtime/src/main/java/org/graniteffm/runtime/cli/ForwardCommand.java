@@ -82,6 +82,8 @@ final class ForwardCommand implements Callable<Integer> {
       description = "Logits of the last N positions alone (default: 0, which is all).")
   private int logitsToKeep;
 
+  @Mixin private ModelSource models;
+
   @Mixin private ComputeOptions compute;
 
   @Spec private CommandSpec spec;
@@ -97,7 +99,7 @@ final class ForwardCommand implements Callable<Integer> {
     try (Arena arena = Arena.ofShared()) {
       TensorSource source = TensorSource.open(inputs, arena);
       try (GranitePreTrainedModel granite =
-          GranitePreTrainedModel.open(ModelSource.locate(model), compute.workers())
+          GranitePreTrainedModel.open(models.locate(model), compute.workers())
               .withPrecision(compute.precision())) {
         forward(granite, source, arena);
       }

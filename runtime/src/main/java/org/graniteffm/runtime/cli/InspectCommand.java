@@ -21,6 +21,7 @@ import org.graniteffm.runtime.safetensors.Checkpoint;
 import org.graniteffm.runtime.safetensors.SafetensorsFile;
 import org.graniteffm.runtime.tensor.Tensor;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -56,11 +57,13 @@ final class InspectCommand implements Callable<Integer> {
               + " […]}]} in the order of the files.")
   private boolean json;
 
+  @Mixin private ModelSource models;
+
   @Spec private CommandSpec spec;
 
   @Override
   public Integer call() throws IOException {
-    Path path = ModelSource.locate(name);
+    Path path = models.locate(name);
     if (Files.isDirectory(path)) {
       inspectFolder(path);
     } else {

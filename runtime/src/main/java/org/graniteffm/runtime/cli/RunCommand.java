@@ -50,6 +50,8 @@ final class RunCommand implements Callable<Integer> {
 
   @Mixin private GenerationOptions options;
 
+  @Mixin private ModelSource models;
+
   @Mixin private ComputeOptions compute;
 
   @Spec private CommandSpec spec;
@@ -67,7 +69,7 @@ final class RunCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--num-return-sequences: 'granite generate' prints several texts");
     }
-    Path folder = ModelSource.locate(name);
+    Path folder = models.locate(name);
     compute.apply();
     try (GraniteForCausalLM model = compute.load(folder);
         GraniteForCausalLM assistant = options.loadAssistant(compute);
