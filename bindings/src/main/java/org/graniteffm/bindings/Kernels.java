@@ -229,6 +229,9 @@ public final class Kernels {
     long xAt = Checks.writableWords("x", x, xOffset, rows, cols, xStride);
     long yAt = Checks.repeatableWords("y", y, yOffset, rows, cols, yStride);
     Checks.disjoint("x", xAt, rows, cols * 4, xStride * 4, "y", yAt, rows, cols * 4, yStride * 4);
+    if (Checks.nothing(rows, cols)) {
+      return;
+    }
     try {
       Handles.ADD_SCALED_F32.invokeExact(
           x.asSlice(xOffset), xStride, y.asSlice(yOffset), yStride, scale, rows, cols);
@@ -349,6 +352,9 @@ public final class Kernels {
         rows,
         half * 4,
         half * 4);
+    if (Checks.nothing(headDim, qHeads + kHeads)) {
+      return;
+    }
     int status;
     try {
       status =
@@ -427,6 +433,9 @@ public final class Kernels {
     long yAt = Checks.writableWords("y", y, yOffset, m, n, yStride);
     Checks.disjoint("y", yAt, m, n * 4, yStride * 4, "w", wAt, n, k << shift, wStride << shift);
     Checks.disjoint("y", yAt, m, n * 4, yStride * 4, "x", xAt, m, k * 4, xStride * 4);
+    if (Checks.nothing(m, n)) {
+      return;
+    }
     try {
       if (dtype == BF16) {
         Handles.GEMV_BF16.invokeExact(
@@ -797,6 +806,9 @@ public final class Kernels {
     Checks.sameOrDisjoint(
         "out", outAt, outStride * 4, "gate", gateAt, gateStride * 4, rows, cols * 4);
     Checks.sameOrDisjoint("out", outAt, outStride * 4, "up", upAt, upStride * 4, rows, cols * 4);
+    if (Checks.nothing(rows, cols)) {
+      return;
+    }
     try {
       Handles.SILU_MUL_F32.invokeExact(
           gate.asSlice(gateOffset),
@@ -851,6 +863,7 @@ public final class Kernels {
       long outOffset,
       long outStride) {
     NativeLibraries.load();
+    knownActivation(activation);
     Checks.size("rows", rows);
     Checks.size("cols", cols);
     long gateAt = Checks.words("gate", gate, gateOffset, rows, cols, gateStride);
@@ -859,6 +872,9 @@ public final class Kernels {
     Checks.sameOrDisjoint(
         "out", outAt, outStride * 4, "gate", gateAt, gateStride * 4, rows, cols * 4);
     Checks.sameOrDisjoint("out", outAt, outStride * 4, "up", upAt, upStride * 4, rows, cols * 4);
+    if (Checks.nothing(rows, cols)) {
+      return;
+    }
     int status;
     try {
       status =
@@ -892,7 +908,7 @@ public final class Kernels {
    * @param logitsOffset bytes from the start of {@code logits} to its first element
    * @param logitsStride elements from one row to the next
    * @param rows number of rows
-   * @param experts columns of {@code logits}
+   * @param experts columns of {@code logits}, 1 to 2^31 - 1, as ids are ints
    * @param k how many to choose, 1 to {@code experts}
    * @param ids written: int [rows, k], contiguous
    * @param idsOffset bytes from the start of {@code ids} to its first element
@@ -917,7 +933,7 @@ public final class Kernels {
       long weightsOffset) {
     NativeLibraries.load();
     Checks.size("rows", rows);
-    Checks.positive("experts", experts);
+    Checks.inInt("experts", experts, 1);
     if (k < 1 || k > experts) {
       throw new IllegalArgumentException(
           "k: " + k + " is not in [1, " + experts + "], the experts");
@@ -1031,6 +1047,9 @@ public final class Kernels {
       Checks.disjoint(
           "out", outAt, rows, cols * 4, outStride * 4, "keyMask", maskAt, 1, keys, keys);
     }
+    if (Checks.nothing(rows, headDim)) {
+      return;
+    }
     MemorySegment mask = keyMask == null ? MemorySegment.NULL : keyMask.asSlice(keyMaskOffset);
     try {
       Handles.ATTENTION_F32.invokeExact(
@@ -1117,6 +1136,9 @@ public final class Kernels {
       long maskAt = Checks.matrix("keyMask", keyMask, keyMaskOffset, 1, keys, keys, 0);
       Checks.disjoint(
           "p", pAt, heads, pCols * 4, pHeadStride * 4, "keyMask", maskAt, 1, keys, keys);
+    }
+    if (Checks.nothing(rows, heads)) {
+      return;
     }
     MemorySegment mask = keyMask == null ? MemorySegment.NULL : keyMask.asSlice(keyMaskOffset);
     try {
@@ -1270,6 +1292,9 @@ public final class Kernels {
         rows,
         cols << shift,
         srcStride << shift);
+    if (Checks.nothing(rows, cols)) {
+      return;
+    }
     int status;
     try {
       status =
@@ -1319,13 +1344,13 @@ public final class Kernels {
    *
    * <p>Contract: {@code gk_probe_fma_f32} in gk_probe.h.
    *
-   * @param iterations how often to go round
+   * @param iterations how often to go round, less than 2^31
    * @return the floating-point operations done; a multiply-add counts two
-   * @throws IllegalArgumentException if {@code iterations} is negative
+   * @throws IllegalArgumentException if {@code iterations} is out of range
    */
   public static long probeFma(long iterations) {
     NativeLibraries.load();
-    Checks.size("iterations", iterations);
+    Checks.inInt("iterations", iterations, 0);
     try (Arena arena = Arena.ofConfined()) {
       return gk_probe_fma_f32(iterations, arena.allocate(ValueLayout.JAVA_FLOAT));
     }
@@ -1358,6 +1383,18 @@ public final class Kernels {
           "dtype: %d is none of F32 (%d), F16 (%d), BF16 (%d)".formatted(dtype, F32, F16, BF16));
     }
     return 2;
+  }
+
+  private static void knownActivation(int activation) {
+    if (activation != GELU
+        && activation != GELU_TANH
+        && activation != QUICK_GELU
+        && activation != RELU
+        && activation != RELU2) {
+      throw new IllegalArgumentException(
+          "activation: %d is none of GELU (%d), GELU_TANH (%d), QUICK_GELU (%d), RELU (%d), RELU2 (%d)"
+              .formatted(activation, GELU, GELU_TANH, QUICK_GELU, RELU, RELU2));
+    }
   }
 
   private static IllegalArgumentException refused(String kernel, int status, String operands) {
