@@ -8,9 +8,9 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * One good call of each method of {@link Kernels} and {@link Blas}, with what the method promises to
- * check: {@link RefusalTest} spoils one thing at a time, and {@link ReviewTableTest} compares it with
- * the table in the module's README. A new method needs a specimen here and a row there.
+ * One good call of each method of {@link Kernels} and {@link Blas}, with what the method promises
+ * to check: {@link RefusalTest} spoils one thing at a time, and {@link ReviewTableTest} compares it
+ * with the table in the module's README. A new method needs a specimen here and a row there.
  */
 final class Specimens {
   private Specimens() {}
