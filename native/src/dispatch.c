@@ -7,10 +7,6 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
-
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 #if defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>

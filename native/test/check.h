@@ -54,7 +54,7 @@
 
 /* ---- state, reports ------------------------------------------------------------------------- */
 
-enum { CHECK_MAX_BUFFERS = 16, CHECK_MAX_REPORTS = 20 };
+enum { CHECK_MAX_BUFFERS = 16, CHECK_MAX_SPARE = 64, CHECK_MAX_REPORTS = 20 };
 
 typedef struct check_buffer {
   unsigned char *map; /* guard page, body, guard page */
@@ -73,7 +73,7 @@ static struct {
   long checks, failures;
   check_buffer buffers[CHECK_MAX_BUFFERS];
   int buffer_count;
-  check_buffer spare[CHECK_MAX_BUFFERS]; /* mappings to use again: most tests want a page each */
+  check_buffer spare[CHECK_MAX_SPARE]; /* mappings to use again: most tests want a page each */
   int spare_count;
 } check_state;
 
@@ -263,11 +263,16 @@ static inline unsigned char *check_map(size_t body) {
 
 static inline void check_unmap(const check_buffer *b) {
   const size_t page = check_page();
-  if (b->body > 4 * page || check_state.spare_count == CHECK_MAX_BUFFERS) {
+  if (b->body > 512 * page) {
     munmap(b->map, b->body + 2 * page);
     return;
   }
   if (b->sealed) mprotect(b->map + page, b->body, PROT_READ | PROT_WRITE);
+  if (check_state.spare_count == CHECK_MAX_SPARE) {
+    check_buffer *oldest = &check_state.spare[0];
+    munmap(oldest->map, oldest->body + 2 * page);
+    *oldest = check_state.spare[--check_state.spare_count];
+  }
   check_state.spare[check_state.spare_count++] = *b;
 }
 

@@ -17,13 +17,16 @@
  */
 
 #include "check.h"
+#include "pack/packed.h"
 
 enum { TRIAL_MAX_OUTPUTS = 4 };
+
+enum trial_kind { TRIAL_F32, TRIAL_BF16, TRIAL_I32 };
 
 typedef struct trial_output {
   const unsigned char *data;
   int64_t rows, cols, stride;
-  bool is_float;
+  enum trial_kind kind;
   double tolerance;
 } trial_output;
 
@@ -82,6 +85,11 @@ static inline int64_t draw_stride(int64_t cols) {
   return cols + padding + (trial_state.plan.far ? INT64_C(1) << 31 : 0);
 }
 
+/* Where each element of an operand has to be touched, a size that leaves none to fill up. */
+static inline int64_t draw_whole(int64_t size, int64_t block) {
+  return trial_state.plan.planted < 0 ? size : (size + block - 1) / block * block;
+}
+
 /* One in `n`; never where each element of each operand has to be touched. */
 static inline bool draw_one_in(int64_t n) { return trial_state.plan.planted < 0 && draw(n) == 0; }
 
@@ -124,13 +132,13 @@ static inline void *trial_numbers(int64_t rows, int64_t cols, int64_t stride) {
 }
 
 static inline void trial_expect(const void *data, int64_t rows, int64_t cols, int64_t stride,
-                                bool is_float, double tolerance) {
+                                enum trial_kind kind, double tolerance) {
   if (trial_state.output_count == TRIAL_MAX_OUTPUTS) {
     fprintf(stderr, "trial.h: more than %d outputs\n", TRIAL_MAX_OUTPUTS);
     exit(2);
   }
   trial_state.outputs[trial_state.output_count++] =
-      (trial_output){data, rows, cols, stride, is_float, tolerance};
+      (trial_output){data, rows, cols, stride, kind, tolerance};
 }
 
 static inline const float *in_f32(int64_t rows, int64_t cols, int64_t stride) {
@@ -143,30 +151,45 @@ static inline const float *in_f32(int64_t rows, int64_t cols, int64_t stride) {
  * and NaN where that has NaN. */
 static inline float *update_f32(int64_t rows, int64_t cols, int64_t stride, double tolerance) {
   float *x = trial_numbers(rows, cols, stride);
-  trial_expect(x, rows, cols, stride, true, tolerance);
+  trial_expect(x, rows, cols, stride, TRIAL_F32, tolerance);
   return trial_operand(x, sizeof *x);
 }
 
 /* Written alone; all NaN before. */
 static inline float *out_f32(int64_t rows, int64_t cols, int64_t stride, double tolerance) {
   float *x = trial_memory(rows, cols, stride, sizeof *x, sizeof *x);
-  trial_expect(x, rows, cols, stride, true, tolerance);
+  trial_expect(x, rows, cols, stride, TRIAL_F32, tolerance);
   return trial_operand(x, sizeof *x);
 }
 
 static inline int32_t *out_i32(int64_t count) {
   int32_t *x = trial_memory(1, count, count, sizeof *x, sizeof *x);
-  trial_expect(x, 1, count, count, false, 0);
+  trial_expect(x, 1, count, count, TRIAL_I32, 0);
   return trial_operand(x, sizeof *x);
 }
 
-/* Indices in [0, bound), the last and the first among them, and now and then one that is not. */
-static inline const int32_t *in_indices(int64_t count, int64_t bound) {
+/* Indices in [0, bound), the last and the first among them, or with one that is not. */
+static inline const int32_t *in_indices(int64_t count, int64_t bound, bool wrong) {
   static const int32_t bad[] = {-1, INT32_MIN, INT32_MAX};
   int32_t *x = trial_memory(1, count, count, sizeof *x, sizeof *x);
   for (int64_t i = 0; i < count; i++)
     x[i] = i == 0 ? (int32_t)bound - 1 : i == 1 ? 0 : (int32_t)draw(bound);
-  if (count > 0 && draw_one_in(30)) x[draw(count)] = draw(2) ? (int32_t)bound : bad[draw(3)];
+  if (count > 0 && wrong) x[draw(count)] = draw(2) ? (int32_t)bound : bad[draw(3)];
+  check_seal(x);
+  return trial_operand(x, sizeof *x);
+}
+
+/* Different indices in [0, bound), in some order. */
+static inline const int32_t *in_different_indices(int64_t count, int64_t bound) {
+  int32_t *x = trial_memory(1, count, count, sizeof *x, sizeof *x);
+  const int64_t first = draw(bound + 1);
+  for (int64_t i = 0; i < count; i++) x[i] = (int32_t)((first + i) % bound);
+  for (int64_t i = 0; i < count; i++) {
+    const int64_t other = draw(count);
+    const int32_t index = x[i];
+    x[i] = x[other];
+    x[other] = index;
+  }
   check_seal(x);
   return trial_operand(x, sizeof *x);
 }
@@ -193,6 +216,38 @@ static inline const uint8_t *in_bytes(int64_t count, int64_t least, int64_t boun
   return trial_operand(x, 1);
 }
 
+/* Room for packed activations: see gk_gemm.h. */
+static inline uint16_t *trial_packed(int64_t rows, int64_t cols) {
+  const int64_t groups = (rows + PACKED_ROWS - 1) / PACKED_ROWS;
+  const int64_t count = groups * packed_tiles(cols) * PACKED_TILE;
+  return trial_memory(1, count, count, sizeof(uint16_t), sizeof(uint32_t));
+}
+
+static inline const void *in_packed(int64_t rows, int64_t cols) {
+  uint16_t *x = trial_packed(rows, cols);
+  memset(x, 0, check_find(x)->bytes);
+  for (int64_t r = 0; r < rows; r++) {
+    for (int64_t c = 0; c < cols; c++)
+      check_fill_weights(&x[packed_at(r, c, cols)], GK_BF16, 1, 1, 1);
+  }
+  check_seal(x);
+  return trial_operand(x, sizeof *x);
+}
+
+/* Written; |difference| <= tolerance and a bfloat16's own error, or with tolerance 0 none at all but
+ * where numbers are subnormal. */
+static inline void *out_packed(int64_t rows, int64_t cols, double tolerance) {
+  uint16_t *x = trial_packed(rows, cols);
+  const int64_t count = (int64_t)(check_find(x)->bytes / sizeof *x);
+  trial_expect(x, 1, count, count, TRIAL_BF16, tolerance);
+  return trial_operand(x, sizeof *x);
+}
+
+/* Memory that a kernel may use or not. */
+static inline void *scratch_bytes(int64_t count) {
+  return trial_memory(1, count, count, 1, sizeof(float));
+}
+
 /* What the kernel returned must be what the scalar tier returns. */
 static inline void trial_result(int64_t result) { trial_state.result = result; }
 
@@ -213,23 +268,27 @@ static inline void trial_call(const trial *t, const gk_table *kernels, trial_pla
 /* What the scalar tier made of the same call. */
 typedef struct trial_expected {
   int64_t result;
-  unsigned char *values; /* 4 bytes each, the outputs one after the other, without padding */
+  unsigned char *values; /* the outputs one after the other, without padding */
 } trial_expected;
 
-static inline size_t trial_output_bytes(void) {
-  size_t bytes = 0;
-  for (int i = 0; i < trial_state.output_count; i++)
-    bytes += (size_t)(trial_state.outputs[i].rows * trial_state.outputs[i].cols) * 4;
-  return bytes;
+static inline size_t trial_element(const trial_output *o) { return o->kind == TRIAL_BF16 ? 2 : 4; }
+
+static inline const unsigned char *trial_row(const trial_output *o, int64_t r) {
+  return o->data + (size_t)(r * o->stride) * trial_element(o);
 }
 
 static inline trial_expected trial_keep(void) {
-  trial_expected kept = {trial_state.result, malloc(trial_output_bytes() + 1)};
+  size_t bytes = 1;
+  for (int i = 0; i < trial_state.output_count; i++) {
+    const trial_output *o = &trial_state.outputs[i];
+    bytes += (size_t)(o->rows * o->cols) * trial_element(o);
+  }
+  trial_expected kept = {trial_state.result, malloc(bytes)};
   unsigned char *to = kept.values;
   for (int i = 0; i < trial_state.output_count; i++) {
     const trial_output *o = &trial_state.outputs[i];
-    for (int64_t r = 0; r < o->rows; r++, to += o->cols * 4)
-      memcpy(to, o->data + r * o->stride * 4, (size_t)o->cols * 4);
+    const size_t row = (size_t)o->cols * trial_element(o);
+    for (int64_t r = 0; r < o->rows; r++, to += row) memcpy(to, trial_row(o, r), row);
   }
   return kept;
 }
@@ -239,17 +298,20 @@ static inline void trial_compare(trial_expected expected) {
   const unsigned char *at = expected.values;
   for (int i = 0; i < trial_state.output_count; i++) {
     const trial_output *o = &trial_state.outputs[i];
-    for (int64_t r = 0; r < o->rows; r++) {
-      for (int64_t c = 0; c < o->cols; c++, at += 4) {
-        const unsigned char *actual = o->data + (r * o->stride + c) * 4;
-        if (o->is_float) {
-          float a, e;
-          memcpy(&a, actual, 4);
-          memcpy(&e, at, 4);
-          CHECK_CLOSE(a, e, o->tolerance, "output %d [%lld,%lld]", i, (long long)r, (long long)c);
-        } else {
-          CHECK(memcmp(actual, at, 4) == 0);
-        }
+    for (int64_t r = 0; r < o->rows; r++, at += (size_t)o->cols * trial_element(o)) {
+      const unsigned char *row = trial_row(o, r);
+      if (o->kind == TRIAL_I32) {
+        CHECK(memcmp(row, at, (size_t)o->cols * 4) == 0);
+        continue;
+      }
+      const int32_t dtype = o->kind == TRIAL_F32 ? GK_F32 : GK_BF16;
+      for (int64_t c = 0; c < o->cols; c++) {
+        const double wanted = check_weight(at, dtype, c);
+        double tolerance = o->tolerance;
+        if (dtype == GK_BF16)
+          tolerance = tolerance == 0 ? 0x1p-126 : tolerance + fabs(wanted) * 0x1p-7;
+        CHECK_CLOSE(check_weight(row, dtype, c), wanted, tolerance, "output %d [%lld,%lld]", i,
+                    (long long)r, (long long)c);
       }
     }
   }

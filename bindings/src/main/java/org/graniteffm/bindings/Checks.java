@@ -106,16 +106,12 @@ final class Checks {
   }
 
   /**
-   * So many bytes that are written, at any offset.
+   * So many bytes, whole words at a multiple of 4, that are written.
    *
    * @return their address
    */
   static long writableBytes(String name, MemorySegment segment, long offset, long bytes) {
-    long address = strided(name, segment, offset, 1, bytes, bytes, 0);
-    if (segment.isReadOnly()) {
-      throw new IllegalArgumentException(name + ": segment is read-only");
-    }
-    return address;
+    return writableWords(name, segment, offset, 1, bytes / 4, bytes / 4);
   }
 
   /**

@@ -532,6 +532,8 @@ public final class Kernels {
       long packedOffset) {
     NativeLibraries.load();
     Checks.size("xRows", xRows);
+    Checks.size("m", m);
+    Checks.size("k", k);
     long bytes = packedBytes(m, k);
     long xAt = Checks.words("x", x, xOffset, xRows, k, xStride);
     long rowsAt = Checks.rows("rows", rows, rowsOffset, m, xRows);
@@ -539,6 +541,9 @@ public final class Kernels {
     Checks.disjoint("packed", at, 1, bytes, bytes, "x", xAt, xRows, k * 4, xStride * 4);
     if (rows != null) {
       Checks.disjoint("packed", at, 1, bytes, bytes, "rows", rowsAt, 1, m * 4, m * 4);
+    }
+    if (Checks.nothing(m, k)) {
+      return;
     }
     MemorySegment rowsSlice = rows == null ? MemorySegment.NULL : rows.asSlice(rowsOffset);
     try {
@@ -604,21 +609,24 @@ public final class Kernels {
       MemorySegment scratch) {
     NativeLibraries.load();
     Checks.size("n", n);
+    Checks.size("k", k);
+    Checks.size("m", m);
     Checks.size("yRows", yRows);
     long xBytes = packedBytes(m, k);
     long wAt = Checks.matrix("w", w, wOffset, n, k, wStride, 1);
-    long xAt = Checks.matrix("x", x, xOffset, 1, xBytes, xBytes, 0);
+    long xAt = Checks.words("x", x, xOffset, 1, xBytes / 4, xBytes / 4);
     long rowsAt = Checks.rows("rows", rows, rowsOffset, m, yRows);
     long scalesAt = scales == null ? 0 : Checks.words("scales", scales, scalesOffset, 1, m, m);
     long yAt = Checks.writableWords("y", y, yOffset, yRows, n, yStride);
     long scratchAt = Checks.writableBytes("scratch", scratch, 0, GEMM_SCRATCH);
-    notIn("y", yAt, yRows, n * 4, yStride * 4, wAt, n, k * 2, wStride * 2, xAt, xBytes);
+    notIn("y", yAt, yRows, n * 4, yStride * 4, "w", wAt, n, k * 2, wStride * 2, xAt, xBytes);
     notIn(
         "scratch",
         scratchAt,
         1,
         GEMM_SCRATCH,
         GEMM_SCRATCH,
+        "w",
         wAt,
         n,
         k * 2,
@@ -632,6 +640,9 @@ public final class Kernels {
     }
     if (scales != null) {
       list("scales", scalesAt, m, yAt, yRows, n, yStride, scratchAt);
+    }
+    if (Checks.nothing(m, n)) {
+      return;
     }
     MemorySegment rowsSlice = rows == null ? MemorySegment.NULL : rows.asSlice(rowsOffset);
     MemorySegment scalesSlice = scales == null ? MemorySegment.NULL : scales.asSlice(scalesOffset);
@@ -662,13 +673,14 @@ public final class Kernels {
       long rows,
       long width,
       long stride,
+      String weights,
       long wAt,
       long n,
       long wWidth,
       long wStride,
       long xAt,
       long xBytes) {
-    Checks.disjoint(name, at, rows, width, stride, "w", wAt, n, wWidth, wStride);
+    Checks.disjoint(name, at, rows, width, stride, weights, wAt, n, wWidth, wStride);
     Checks.disjoint(name, at, rows, width, stride, "x", xAt, 1, xBytes, xBytes);
   }
 
@@ -725,7 +737,10 @@ public final class Kernels {
       MemorySegment scratch) {
     NativeLibraries.load();
     Checks.size("n", n);
+    Checks.size("k", k);
+    Checks.size("m", m);
     Checks.size("first", first);
+    Checks.size("outCols", outCols);
     if (first > outCols - n || first % 32 != 0 || (n % 32 != 0 && first + n != outCols)) {
       throw new IllegalArgumentException(
           "first: %d, n: %d of %d columns; legal are multiples of 32, and the rest"
@@ -735,15 +750,18 @@ public final class Kernels {
     long outBytes = packedBytes(m, outCols);
     long gateAt = Checks.matrix("gate", gate, gateOffset, n, k, wStride, 1);
     long upAt = Checks.matrix("up", up, upOffset, n, k, wStride, 1);
-    long xAt = Checks.matrix("x", x, xOffset, 1, xBytes, xBytes, 0);
+    long xAt = Checks.words("x", x, xOffset, 1, xBytes / 4, xBytes / 4);
     long outAt = Checks.writableBytes("out", out, outOffset, outBytes);
     long scratchAt = Checks.writableBytes("scratch", scratch, 0, GEMM_SCRATCH);
-    notIn("out", outAt, 1, outBytes, outBytes, gateAt, n, k * 2, wStride * 2, xAt, xBytes);
-    notIn("out", outAt, 1, outBytes, outBytes, upAt, n, k * 2, wStride * 2, xAt, xBytes);
+    notIn("out", outAt, 1, outBytes, outBytes, "gate", gateAt, n, k * 2, wStride * 2, xAt, xBytes);
+    notIn("out", outAt, 1, outBytes, outBytes, "up", upAt, n, k * 2, wStride * 2, xAt, xBytes);
     long size = GEMM_SCRATCH;
-    notIn("scratch", scratchAt, 1, size, size, gateAt, n, k * 2, wStride * 2, xAt, xBytes);
-    notIn("scratch", scratchAt, 1, size, size, upAt, n, k * 2, wStride * 2, xAt, xBytes);
+    notIn("scratch", scratchAt, 1, size, size, "gate", gateAt, n, k * 2, wStride * 2, xAt, xBytes);
+    notIn("scratch", scratchAt, 1, size, size, "up", upAt, n, k * 2, wStride * 2, xAt, xBytes);
     Checks.disjoint("scratch", scratchAt, 1, size, size, "out", outAt, 1, outBytes, outBytes);
+    if (Checks.nothing(m, n)) {
+      return;
+    }
     try {
       Handles.SILU_MUL_GEMM_BF16.invokeExact(
           gate.asSlice(gateOffset),
@@ -1361,13 +1379,13 @@ public final class Kernels {
    *
    * <p>Contract: {@code gk_probe_bf16} in gk_probe.h.
    *
-   * @param iterations how often to go round
+   * @param iterations how often to go round, less than 2^31
    * @return the floating-point operations done, 0 where the active tier has no such unit
-   * @throws IllegalArgumentException if {@code iterations} is negative
+   * @throws IllegalArgumentException if {@code iterations} is out of range
    */
   public static long probeBf16(long iterations) {
     NativeLibraries.load();
-    Checks.size("iterations", iterations);
+    Checks.inInt("iterations", iterations, 0);
     try (Arena arena = Arena.ofConfined()) {
       return gk_probe_bf16(iterations, arena.allocate(ValueLayout.JAVA_FLOAT));
     }

@@ -47,6 +47,9 @@ class ReviewTableTest {
   void rowsSayWhatIsRefused() throws IOException {
     List<String> rows = rows();
     for (Specimen specimen : Specimens.ALL) {
+      if (specimen.symbols().isEmpty()) {
+        continue; // calls nothing
+      }
       assertTrue(rows.contains(specimen.row()), () -> "missing from README.md: " + specimen.row());
     }
   }

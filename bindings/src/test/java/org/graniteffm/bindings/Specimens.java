@@ -1,5 +1,6 @@
 package org.graniteffm.bindings;
 
+import java.lang.foreign.MemorySegment;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.util.ArrayList;
@@ -23,16 +24,27 @@ final class Specimens {
    * @param words elements of 4 bytes, at a multiple of 4; else elements at any byte
    * @param nullable may be null
    * @param below its elements are ints in [0, below); 0 for an operand of other elements
+   * @param hasOffset whether an offset follows the segment
    */
   record Operand(
-      String name, long bytes, boolean words, boolean written, boolean nullable, int below)
+      String name,
+      long bytes,
+      boolean words,
+      boolean written,
+      boolean nullable,
+      int below,
+      boolean hasOffset)
       implements Argument {
     Operand orNull() {
-      return new Operand(name, bytes, words, written, true, below);
+      return new Operand(name, bytes, words, written, true, below, hasOffset);
     }
 
     Operand indicesBelow(int bound) {
-      return new Operand(name, bytes, words, written, nullable, bound);
+      return new Operand(name, bytes, words, written, nullable, bound, hasOffset);
+    }
+
+    Operand withoutOffset() {
+      return new Operand(name, bytes, words, written, nullable, below, false);
     }
   }
 
@@ -86,7 +98,12 @@ final class Specimens {
       List<Class<?>> types = new ArrayList<>();
       for (Argument argument : arguments) {
         switch (argument) {
-          case Operand operand -> types.addAll(operandTypes());
+          case Operand operand -> {
+            types.add(MemorySegment.class);
+            if (operand.hasOffset()) {
+              types.add(long.class);
+            }
+          }
           case Size size -> types.add(long.class);
           case Stride stride -> types.add(long.class);
           case Factor factor -> types.add(float.class);
@@ -94,10 +111,6 @@ final class Specimens {
         }
       }
       return types;
-    }
-
-    private static List<Class<?>> operandTypes() {
-      return List.of(java.lang.foreign.MemorySegment.class, long.class);
     }
 
     Specimen rule(String text, String size, long wrong) {
@@ -161,15 +174,15 @@ final class Specimens {
   }
 
   private static Operand in(String name, long floats) {
-    return new Operand(name, floats * 4, true, false, false, 0);
+    return new Operand(name, floats * 4, true, false, false, 0, true);
   }
 
   private static Operand out(String name, long floats) {
-    return new Operand(name, floats * 4, true, true, false, 0);
+    return new Operand(name, floats * 4, true, true, false, 0, true);
   }
 
   private static Operand bytes(String name, long bytes) {
-    return new Operand(name, bytes, false, false, false, 0);
+    return new Operand(name, bytes, false, false, false, 0, true);
   }
 
   private static Size size(String name, long value) {
@@ -192,7 +205,7 @@ final class Specimens {
     return new Specimen(
         Kernels.class,
         method,
-        List.of(symbols.split(" ")),
+        symbols.isEmpty() ? List.of() : List.of(symbols.split(" ")),
         List.of(arguments),
         List.of(),
         List.of());
@@ -273,6 +286,53 @@ final class Specimens {
               factor(0f),
               out("y", 5 + 4),
               stride("y", 5, 4)),
+          kernel("packedBytes", "", size("rows", 2), size("cols", 3)),
+          // rows of x [5, 3], packed as one tile of 16 rows and 32 columns
+          kernel(
+              "packBf16",
+              "gk_pack_bf16",
+              in("x", 4 * 4 + 3),
+              stride("x", 4, 3),
+              size("xRows", 5),
+              in("rows", 2).indicesBelow(5).orNull(),
+              size("m", 2),
+              size("k", 3),
+              out("packed", 256)),
+          // w [4, 3], x [2, 3], to rows of y [5, 4]
+          kernel(
+              "gemmBf16",
+              "gk_gemm_bf16",
+              bytes("w", (3 * 7 + 3) * 2),
+              stride("w", 7, 3),
+              size("n", 4),
+              size("k", 3),
+              in("x", 256),
+              size("m", 2),
+              factor(1f),
+              in("rows", 2).indicesBelow(5).orNull(),
+              in("scales", 2).orNull(),
+              factor(0f),
+              out("y", 4 * 5 + 4),
+              stride("y", 5, 4),
+              size("yRows", 5),
+              out("scratch", Kernels.GEMM_SCRATCH / 4).withoutOffset()),
+          // gate and up [4, 3], x [16, 3], the last 4 columns of out [16, 36]
+          kernel(
+                  "siluMulGemmBf16",
+                  "gk_silu_mul_gemm_bf16",
+                  bytes("gate", (3 * 7 + 3) * 2),
+                  bytes("up", (3 * 7 + 3) * 2),
+                  stride("gate", 7, 3),
+                  size("n", 4),
+                  size("k", 3),
+                  in("x", 256),
+                  size("m", 16),
+                  size("first", 32),
+                  size("outCols", 36),
+                  out("out", 512),
+                  out("scratch", Kernels.GEMM_SCRATCH / 4).withoutOffset())
+              .rule("first and n multiples of 32 or to the end", "first", 31)
+              .rule("first + n ≤ outCols", "first", 64),
           kernel(
                   "siluMul",
                   "gk_silu_mul_f32",
@@ -370,6 +430,7 @@ final class Specimens {
               stride("dst", 4, 3)),
           kernel("probeRead", "gk_probe_read", bytes("data", 13), size("bytes", 13)),
           kernel("probeFma", "gk_probe_fma_f32", size("iterations", 1).asInt()),
+          kernel("probeBf16", "gk_probe_bf16", size("iterations", 1).asInt()),
           // c [2, 4] = a [2, 3] times b [4, 3] transposed
           new Specimen(
               Blas.class,
