@@ -269,9 +269,9 @@ static inline void check_unmap(const check_buffer *b) {
   }
   if (b->sealed) mprotect(b->map + page, b->body, PROT_READ | PROT_WRITE);
   if (check_state.spare_count == CHECK_MAX_SPARE) {
-    check_buffer *oldest = &check_state.spare[0];
-    munmap(oldest->map, oldest->body + 2 * page);
-    *oldest = check_state.spare[--check_state.spare_count];
+    check_buffer *evicted = &check_state.spare[0];
+    munmap(evicted->map, evicted->body + 2 * page);
+    *evicted = check_state.spare[--check_state.spare_count];
   }
   check_state.spare[check_state.spare_count++] = *b;
 }
