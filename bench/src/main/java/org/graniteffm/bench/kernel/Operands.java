@@ -24,6 +24,13 @@ final class Operands {
     return random(arena, DType.F32, count, seed);
   }
 
+  /** Floats that are bfloat16 numbers. */
+  static MemorySegment rounded(Arena arena, long count, long seed) {
+    MemorySegment floats = zeros(arena, count);
+    PlainJava.widen(DType.BF16, random(arena, DType.BF16, count, seed), 0, count, floats);
+    return floats;
+  }
+
   /** Elements of any type of weights. */
   static MemorySegment random(Arena arena, DType dtype, long count, long seed) {
     MemorySegment memory = arena.allocate(count * dtype.byteSize(), ALIGNMENT);

@@ -106,6 +106,41 @@ final class PlainJava {
     }
   }
 
+  /** Rounds to nearest even and packs, as gk_gemm.h has it; for memory that is zero before. */
+  static void packBf16(MemorySegment x, long rows, long cols, MemorySegment packed) {
+    for (long r = 0; r < rows; r++) {
+      for (long c = 0; c < cols; c++) {
+        pack(get(x, r * cols + c), packed, r, c, cols);
+      }
+    }
+  }
+
+  private static void pack(float value, MemorySegment packed, long row, long col, long cols) {
+    int bits = Float.floatToRawIntBits(value);
+    int rounded = (bits + 0x7fff + (bits >>> 16 & 1)) >>> 16;
+    long tile = row / 16 * ((cols + 31) / 32) + col / 32;
+    long at = tile * 512 + col % 32 / 2 * 32 + row % 16 * 2 + col % 2;
+    packed.setAtIndex(JAVA_SHORT_UNALIGNED, at, (short) rounded);
+  }
+
+  /** {@code out(i,j) = silu(Σ_c x[i,c] * gate[j,c]) * Σ_c x[i,c] * up[j,c]}, packed. */
+  static void siluMulGemmBf16(
+      MemorySegment gate,
+      MemorySegment up,
+      long n,
+      long k,
+      MemorySegment x,
+      long m,
+      MemorySegment out) {
+    for (long i = 0; i < m; i++) {
+      for (long j = 0; j < n; j++) {
+        float z = dotBf16(gate, j * k * Short.BYTES, x, i * k, k);
+        float factor = dotBf16(up, j * k * Short.BYTES, x, i * k, k);
+        pack((float) (z / (1 + Math.exp(-z))) * factor, out, i, j, n);
+      }
+    }
+  }
+
   /** {@code x[r,c] += scale * residual[r,c]}, then {@link #rmsNorm}. */
   static void addRmsNorm(
       MemorySegment x,

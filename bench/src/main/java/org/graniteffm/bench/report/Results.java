@@ -21,6 +21,7 @@ import org.graniteffm.bench.Suite;
  * @param models what {@code granite bench --json} wrote for each model
  */
 record Results(Map<String, String> facts, List<Measurement> kernels, List<JsonNode> models) {
+  private static final String BF16 = " bf16";
   private static final ObjectMapper JSON = new ObjectMapper();
 
   /**
@@ -62,12 +63,15 @@ record Results(Map<String, String> facts, List<Measurement> kernels, List<JsonNo
         .orElse(Double.NaN);
   }
 
-  /** The peak of each tier on one thread, lowest tier first. */
+  /** The peak of each tier on one thread, lowest tier first, and of its matrix unit if any. */
   Map<String, Double> peaks() {
     Map<String, Double> peaks = new LinkedHashMap<>();
     kernels.stream()
-        .filter(m -> m.kernel().equals("Peak") && Double.isFinite(m.gigaflops()))
+        .filter(m -> m.kernel().equals("Peak") && m.gigaflops() > 0)
         .forEach(m -> peaks.put(m.implementation(), m.gigaflops()));
+    kernels.stream()
+        .filter(m -> m.kernel().equals("PeakBf16") && m.gigaflops() > 0) // 0: has no such unit
+        .forEach(m -> peaks.put(m.implementation() + BF16, m.gigaflops()));
     return peaks;
   }
 
@@ -76,8 +80,14 @@ record Results(Map<String, String> facts, List<Measurement> kernels, List<JsonNo
     return peaks().values().stream().mapToDouble(p -> p).max().orElse(Double.NaN);
   }
 
-  /** What a kernel can reach at most: the lower of both roofs. */
+  /** What a kernel can reach at most: the lower of both roofs. Only bf16 kernels use that unit. */
   double roof(Measurement m) {
-    return Math.min(peak(), m.intensity() * bandwidth(m.residency()));
+    double peak =
+        peaks().entrySet().stream()
+            .filter(p -> m.kernel().endsWith("Bf16") || !p.getKey().endsWith(BF16))
+            .mapToDouble(Map.Entry::getValue)
+            .max()
+            .orElse(Double.NaN);
+    return Math.min(peak, m.intensity() * bandwidth(m.residency()));
   }
 }

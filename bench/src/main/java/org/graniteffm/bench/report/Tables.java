@@ -17,7 +17,8 @@ import java.util.TreeMap;
 
 /** The figures behind the charts. */
 final class Tables {
-  private static final Set<String> LIMITS = Set.of("Bandwidth", "Copy", "Downcall", "Peak");
+  private static final Set<String> LIMITS =
+      Set.of("Bandwidth", "Copy", "Downcall", "Peak", "PeakBf16");
   private static final int OPEN_ROWS = 12;
 
   private Tables() {}

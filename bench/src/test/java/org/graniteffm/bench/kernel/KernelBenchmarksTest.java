@@ -165,6 +165,60 @@ class KernelBenchmarksTest {
 
   @ParameterizedTest
   @EnumSource
+  void packAgrees(Residency residency) {
+    compare(
+        () -> {
+          PackBf16Benchmark benchmark = new PackBf16Benchmark();
+          benchmark.rowsByCols = "32x64"; // nothing fills up
+          benchmark.residency = residency;
+          benchmark.setup();
+          return benchmark;
+        },
+        PackBf16Benchmark::plainJava,
+        tiers(PackBf16Benchmark::kernel),
+        0,
+        "pack");
+  }
+
+  @Test
+  void packedGemmAgrees() {
+    List<Body<GemmBf16Benchmark>> others = tiers(GemmBf16Benchmark::kernel);
+    others.add(GemmBf16Benchmark::openblas);
+    others.add(GemmBf16Benchmark::vectorApi);
+    compare(
+        () -> {
+          GemmBf16Benchmark benchmark = new GemmBf16Benchmark();
+          benchmark.shape = "70x110";
+          benchmark.tokens = 33;
+          benchmark.residency = Residency.DRAM;
+          benchmark.setup();
+          return benchmark;
+        },
+        GemmBf16Benchmark::plainJava,
+        others,
+        2.0 * 110 * 110 * EPS,
+        "packed");
+  }
+
+  @Test
+  void packedGateAgrees() {
+    compare(
+        () -> {
+          SiluMulGemmBf16Benchmark benchmark = new SiluMulGemmBf16Benchmark();
+          benchmark.shape = "70x16";
+          benchmark.tokens = 33;
+          benchmark.residency = Residency.DRAM;
+          benchmark.setup();
+          return benchmark;
+        },
+        SiluMulGemmBf16Benchmark::plainJava,
+        tiers(SiluMulGemmBf16Benchmark::kernel),
+        0x1p-4, // a bfloat16 below 16 is so far from the next; results are pairs of them
+        "packed gate");
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void rmsNormAgrees(Residency residency) {
     List<Body<RmsNormBenchmark>> others = tiers(RmsNormBenchmark::kernel);
     others.add(RmsNormBenchmark::vectorApi);
@@ -446,6 +500,22 @@ class KernelBenchmarksTest {
       }
     }
     assertTrue(counts.stream().allMatch(count -> count > 0), counts.toString());
+  }
+
+  @Test
+  void peakOfBf16IsThatOfAMatrixUnit() {
+    for (Body<PeakBf16Benchmark> body :
+        tiers((PeakBf16Benchmark benchmark, Tier tier) -> {
+          benchmark.setup(tier);
+          double count = benchmark.multiply(tier) / 1e9;
+          assertEquals(count, Rates.perOperation().get("GFLOP/s"), 1e-12);
+          assertEquals(NativeLibraries.hasMatrixUnit(), count > 0);
+          return MemorySegment.NULL;
+        })) {
+      try (PeakBf16Benchmark benchmark = new PeakBf16Benchmark()) {
+        body.run(benchmark);
+      }
+    }
   }
 
   @Test

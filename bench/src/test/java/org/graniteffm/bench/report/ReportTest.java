@@ -138,6 +138,26 @@ class ReportTest {
     assertEquals(80, results.roof(many));
   }
 
+  @Test
+  void onlyBf16KernelsHaveTheRoofOfTheMatrixUnit(@TempDir Path folder) throws IOException {
+    Results results =
+        results(
+            folder,
+            Map.of(),
+            List.of(
+                roofs("BandwidthBenchmark.read", "amx", "[[10]]", "[]"),
+                roofs("PeakBenchmark.fma", "amx", "[]", "[[80]]"),
+                roofs("PeakBf16Benchmark.multiply", "avx2", "[]", "[[0]]"),
+                roofs("PeakBf16Benchmark.multiply", "amx", "[]", "[[900]]")),
+            List.of());
+    assertEquals(Map.of("amx", 80.0, "amx bf16", 900.0), results.peaks());
+    Map<String, String> dram = Map.of("residency", "DRAM");
+    JsonNode packed = jmh("GemmBf16Benchmark.kernel", dram, "[[1]]", "[[1]]", "[[200]]");
+    JsonNode f32 = jmh("GemmBenchmark.kernel", dram, "[[1]]", "[[1]]", "[[200]]");
+    assertEquals(900, results.roof(Measurement.of(packed)));
+    assertEquals(80, results.roof(Measurement.of(f32)));
+  }
+
   private static Measurement measurement(String gigabytes, String gigaflops) throws IOException {
     return Measurement.of(
         jmh("XBenchmark.kernel", Map.of("residency", "DRAM"), "[[1]]", gigabytes, gigaflops));
