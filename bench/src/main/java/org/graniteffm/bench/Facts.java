@@ -15,6 +15,7 @@ import org.graniteffm.runtime.ops.Workers;
 /** What results are to be quoted with. */
 final class Facts {
   private static final String COMMIT_PROPERTY = "granite.bench.commit";
+  private static final String LOAD_PROPERTY = "granite.bench.load"; // before the build, say
 
   private Facts() {}
 
@@ -34,14 +35,15 @@ final class Facts {
     return facts;
   }
 
-  /** What others do here: measurements want a quiet machine. */
+  /** What others did here before: measurements want a quiet machine. */
   private static String load() {
     OperatingSystemMXBean system = ManagementFactory.getOperatingSystemMXBean();
-    double threads = system.getSystemLoadAverage();
-    return threads < 0
-        ? "unknown"
-        : String.format(
-            Locale.ROOT, "%.1f on %d processors", threads, system.getAvailableProcessors());
+    double now = system.getSystemLoadAverage();
+    String threads = now < 0 ? "unknown" : String.format(Locale.ROOT, "%.2f", now);
+    return System.getProperty(LOAD_PROPERTY, threads)
+        + " on "
+        + system.getAvailableProcessors()
+        + " processors";
   }
 
   private static String cpu() {
