@@ -65,6 +65,8 @@ final class ChatCommand implements Callable<Integer> {
       description = "Whether the model thinks aloud first, if its template knows of that.")
   private Boolean thinking;
 
+  @Mixin private ModelOptions models;
+
   @Mixin private GenerationOptions options;
 
   @Mixin private ComputeOptions compute;
@@ -82,12 +84,13 @@ final class ChatCommand implements Callable<Integer> {
           spec.commandLine(), "--num-return-sequences: a conversation has one answer a turn");
     }
     atTerminal = Optional.ofNullable(System.console()).filter(Console::isTerminal).isPresent();
-    Path folder = ModelSource.locate(name);
+    Path folder = models.locate(name);
     compute.apply();
     ChatTemplate template = ChatTemplate.load(folder);
-    try (GraniteForCausalLM model = GraniteForCausalLM.load(folder, compute.workers());
+    try (GraniteForCausalLM model = compute.load(folder);
+        GraniteForCausalLM assistant = options.loadAssistant(compute);
         Tokenizer tokenizer = Tokenizers.open(folder);
-        Generator generator = new Generator(model)) {
+        Generator generator = new Generator(model, assistant)) {
       GenerationConfig config = options.over(GenerationConfig.load(folder, model.config()), folder);
       GenerationConfig one = config.toBuilder().numReturnSequences(1).build();
       List<Message> start = system == null ? List.of() : List.of(Message.system(system));
