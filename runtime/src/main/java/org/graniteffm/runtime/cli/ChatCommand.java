@@ -34,8 +34,8 @@ import picocli.CommandLine.Spec;
     versionProvider = Main.Version.class,
     sortOptions = false,
     description = {
-      "Holds a conversation, with the checkpoint's own chat template. Each line of standard input is"
-          + " a turn; the answers go to standard output, as they come.",
+      "Holds a conversation, with the checkpoint's own chat template. Each line of standard input"
+          + " is a turn; the answers go to standard output, as they come.",
       "",
       "/reset forgets the conversation, /exit or the end of the input ends it. Ctrl-C stops the"
           + " answer, not the program.",
@@ -65,7 +65,7 @@ final class ChatCommand implements Callable<Integer> {
       description = "Whether the model thinks aloud first, if its template knows of that.")
   private Boolean thinking;
 
-  @Mixin private ModelOptions models;
+  @Mixin private ModelSource models;
 
   @Mixin private GenerationOptions options;
 
@@ -88,10 +88,11 @@ final class ChatCommand implements Callable<Integer> {
     compute.apply();
     ChatTemplate template = ChatTemplate.load(folder);
     try (GraniteForCausalLM model = compute.load(folder);
-        GraniteForCausalLM assistant = options.loadAssistant(compute);
+        GraniteForCausalLM assistant = options.loadAssistant(models, compute);
         Tokenizer tokenizer = Tokenizers.open(folder);
         Generator generator = new Generator(model, assistant)) {
-      GenerationConfig config = options.over(GenerationConfig.load(folder, model.config()), folder);
+      GenerationConfig config =
+          options.over(GenerationConfig.load(folder, model.config()), folder, assistant);
       GenerationConfig one = config.toBuilder().numReturnSequences(1).build();
       List<Message> start = system == null ? List.of() : List.of(Message.system(system));
       if (name == null) {
