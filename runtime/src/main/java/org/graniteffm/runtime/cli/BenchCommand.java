@@ -17,7 +17,9 @@ import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.model.Costs;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.model.KvCache;
+import org.graniteffm.runtime.model.Precision;
 import org.graniteffm.runtime.model.Session;
+import org.graniteffm.runtime.tensor.DType;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -152,9 +154,9 @@ final class BenchCommand implements Callable<Integer> {
       // before the probes take memory of their own
       long resident = Machine.residentAnonymousBytes().orElse(0);
       Samples samples = new Samples();
-      try (Probes probes = new Probes(compute.workers(), model.checkpoint())) {
+      try (Probes probes = new Probes(compute.workers(), model.checkpoint(), usesTiles(model))) {
         probes.readGbPerSecond();
-        probes.fmaGflops();
+        probes.peakGflops();
         for (int i = 0; i < repetitions; i++) {
           measureOnce(session, cache, prompt, next, probes, samples);
         }
@@ -163,11 +165,19 @@ final class BenchCommand implements Callable<Integer> {
     }
   }
 
+  /** Whether prefill goes to the matrix unit: most of it does where weights are bf16. */
+  private boolean usesTiles(GraniteForCausalLM model) {
+    return compute.precision() == Precision.AUTO
+        && NativeLibraries.hasMatrixUnit()
+        && model.checkpoint().names().stream()
+            .anyMatch(name -> model.checkpoint().find(name).dtype() == DType.BF16);
+  }
+
   private void measureOnce(
       Session session, KvCache cache, int[] prompt, int[] next, Probes probes, Samples samples) {
-    samples.peakGflops.add(probes.fmaGflops());
+    samples.peakGflops.add(probes.peakGflops());
     samples.prefillSeconds.add(prefillSeconds(session, cache, prompt));
-    samples.peakGflops.add(probes.fmaGflops());
+    samples.peakGflops.add(probes.peakGflops());
     samples.readGb.add(probes.readGbPerSecond());
     long before = allocatedBytes();
     samples.decodeSeconds.add(decodeSeconds(session, cache, next, newTokens));
@@ -228,6 +238,7 @@ final class BenchCommand implements Callable<Integer> {
     result.put("decode_tok_s", batch / decode);
     result.put("prefill_gflops", prefillGflops);
     result.put("prefill_peak_gflops", peak);
+    result.put("prefill_peak_of", probes.peakOf());
     result.put("prefill_share", prefillGflops / peak);
     result.put("decode_gb_s", decodeGb);
     result.put("read_gb_s", read);
@@ -321,8 +332,9 @@ final class BenchCommand implements Callable<Integer> {
         Units.three((double) r.get("java_bytes_per_token")),
         r.get("precision"));
     out.printf(
-        "limits measured in the same run, spread %s and %s: f32 multiply-add in registers, reading"
-            + " %s of %s%n",
+        "limits measured in the same run, spread %2$s and %3$s: %1$s in registers, reading %4$s of"
+            + " %5$s%n",
+        r.get("prefill_peak_of"),
         percent((double) r.get("peak_spread")),
         percent((double) r.get("read_spread")),
         Units.bytes((long) r.get("read_bytes")),

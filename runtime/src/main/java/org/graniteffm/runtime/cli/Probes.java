@@ -11,14 +11,14 @@ import org.graniteffm.runtime.safetensors.Checkpoint;
 
 /**
  * Measures a machine's limits with the pool that the model runs on: how fast memory is read, and
- * the peak of the float unit.
+ * the peak of the unit that prefill works on.
  */
 final class Probes implements AutoCloseable {
   private static final long BUFFER = 1L << 30;
   private static final long LEAST_BUFFER = 64L << 20;
   private static final long CHUNK = 2L << 20;
-  private static final long FMA_NANOS_PER_SLICE = 4_000_000;
-  private static final int FMA_SLICES_PER_WORKER = 8;
+  private static final long NANOS_PER_SLICE = 4_000_000;
+  private static final int SLICES_PER_WORKER = 8;
 
   private final Workers workers;
   private final Arena arena = Arena.ofShared();
@@ -26,7 +26,8 @@ final class Probes implements AutoCloseable {
   private final LongAdder words = new LongAdder();
   private final boolean readsWeights;
   private final long bytes;
-  private final long fmaIterations;
+  private final boolean tiles;
+  private final long iterations;
 
   /**
    * Prepares the probes.
@@ -34,9 +35,11 @@ final class Probes implements AutoCloseable {
    * @param workers to measure with
    * @param checkpoint whose weights are read if they are 1 GiB or more, far more than any
    *     last-level cache; else a buffer of that size, or of a quarter of the available memory
+   * @param tiles whether the peak is that of the matrix unit, and not of the float unit
    */
-  Probes(Workers workers, Checkpoint checkpoint) {
+  Probes(Workers workers, Checkpoint checkpoint, boolean tiles) {
     this.workers = workers;
+    this.tiles = tiles;
     readsWeights = checkpoint.byteSize() >= BUFFER;
     if (readsWeights) {
       for (String name : checkpoint.names()) {
@@ -48,7 +51,7 @@ final class Probes implements AutoCloseable {
       cut(arena.allocate(size, 64), size); // is filled with zeros, so the memory is there
     }
     bytes = chunks.stream().mapToLong(MemorySegment::byteSize).sum();
-    fmaIterations = calibrate();
+    iterations = calibrate();
   }
 
   private void cut(MemorySegment segment, long most) {
@@ -63,20 +66,29 @@ final class Probes implements AutoCloseable {
    * Doubles until the quickest of some calls takes long enough: the first one also links the call,
    * and any of them may lose its core for a while.
    */
-  private static long calibrate() {
-    long iterations = 1 << 12;
+  private long calibrate() {
+    long count = 1 << 12;
     while (true) {
       long quickest = Long.MAX_VALUE;
       for (int i = 0; i < 3; i++) {
         long start = System.nanoTime();
-        Kernels.probeFma(iterations);
+        peak(count);
         quickest = Math.min(quickest, System.nanoTime() - start);
       }
-      if (quickest >= FMA_NANOS_PER_SLICE || iterations >= 1L << 40) {
-        return iterations;
+      if (quickest >= NANOS_PER_SLICE || count >= 1L << 30) {
+        return count;
       }
-      iterations *= 2;
+      count *= 2;
     }
+  }
+
+  private long peak(long count) {
+    return tiles ? Kernels.probeBf16(count) : Kernels.probeFma(count);
+  }
+
+  /** What {@link #peakGflops} measures, for a reader. */
+  String peakOf() {
+    return tiles ? "bf16 tile products" : "f32 multiply-add";
   }
 
   /** How much memory a measurement reads. */
@@ -101,13 +113,12 @@ final class Probes implements AutoCloseable {
     return bytes / (double) (System.nanoTime() - start);
   }
 
-  /** Multiply-adds on registers on all threads; in 10^9 operations a second. */
-  double fmaGflops() {
+  /** Arithmetic on registers on all threads; in 10^9 operations a second. */
+  double peakGflops() {
     LongAdder operations = new LongAdder();
     long start = System.nanoTime();
     workers.run(
-        (slice, worker) -> operations.add(Kernels.probeFma(fmaIterations)),
-        workers.size() * FMA_SLICES_PER_WORKER);
+        (slice, worker) -> operations.add(peak(iterations)), workers.size() * SLICES_PER_WORKER);
     return operations.sum() / (double) (System.nanoTime() - start);
   }
 
