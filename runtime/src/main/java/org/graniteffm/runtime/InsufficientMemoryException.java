@@ -12,6 +12,12 @@ public class InsufficientMemoryException extends RuntimeException {
    * @param cause what the system said, or null
    */
   public InsufficientMemoryException(String purpose, long bytes, Throwable cause) {
-    super("%s: cannot have %d bytes".formatted(purpose, bytes), cause);
+    super(
+        "%s: cannot have %d bytes%s"
+            .formatted(
+                purpose,
+                bytes,
+                cause == null || cause.getMessage() == null ? "" : ": " + cause.getMessage()),
+        cause);
   }
 }

@@ -106,7 +106,7 @@ final class BenchCommand implements Callable<Integer> {
     Path folder = ModelSource.locate(modelName);
     compute.apply();
     long start = System.nanoTime();
-    try (GraniteForCausalLM model = GraniteForCausalLM.load(folder, compute.workers());
+    try (GraniteForCausalLM model = compute.load(folder);
         Session session = model.newSession()) {
       double loadMillis = (System.nanoTime() - start) / 1e6;
       checkContext(model.config());

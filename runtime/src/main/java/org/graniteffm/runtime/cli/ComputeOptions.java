@@ -1,8 +1,12 @@
 package org.graniteffm.runtime.cli;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import org.graniteffm.bindings.NativeLibraries;
 import org.graniteffm.bindings.UnsupportedIsaException;
+import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.ops.Workers;
+import org.graniteffm.runtime.safetensors.FileAccess;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -51,6 +55,13 @@ final class ComputeOptions {
       description = "Instruction set of the kernels: scalar, avx2 or avx512 (default: the best).")
   private String isa;
 
+  @Option(
+      names = "--disable-mmap",
+      description =
+          "Copy the weights into memory rather than map their files: for network disks, and for"
+              + " folders that others can write to.")
+  private boolean disableMmap;
+
   private Precision precision = Precision.AUTO;
   private Workers workers;
 
@@ -94,6 +105,26 @@ final class ComputeOptions {
       workers = threads == null ? Workers.shared() : Workers.of(threads);
     }
     return workers;
+  }
+
+  /**
+   * Opens a model with these options.
+   *
+   * @param folder its checkpoint folder
+   * @return the model, to be closed
+   * @throws IOException if it cannot be opened
+   */
+  GraniteForCausalLM load(Path folder) throws IOException {
+    return GraniteForCausalLM.load(folder, workers(), access());
+  }
+
+  /**
+   * How weights come into memory.
+   *
+   * @return {@link FileAccess#MAPPED} unless told otherwise
+   */
+  FileAccess access() {
+    return disableMmap ? FileAccess.COPIED : FileAccess.MAPPED;
   }
 
   /**

@@ -93,8 +93,7 @@ final class ForwardCommand implements Callable<Integer> {
     // Shared, for the workers read embeddings from it.
     try (Arena arena = Arena.ofShared()) {
       TensorSource source = TensorSource.open(inputs, arena);
-      try (GraniteForCausalLM granite =
-          GraniteForCausalLM.load(ModelSource.locate(model), compute.workers())) {
+      try (GraniteForCausalLM granite = compute.load(ModelSource.locate(model))) {
         forward(granite, source, arena);
       }
     }

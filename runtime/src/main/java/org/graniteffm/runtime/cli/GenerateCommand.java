@@ -83,7 +83,7 @@ final class GenerateCommand implements Callable<Integer> {
     List<Inputs.Prompt> prompts = prompts();
     Path folder = ModelSource.locate(modelName);
     compute.apply();
-    try (GraniteForCausalLM model = GraniteForCausalLM.load(folder, compute.workers());
+    try (GraniteForCausalLM model = compute.load(folder);
         Tokenizer tokenizer = tokenizer(folder);
         Generator generator = new Generator(model)) {
       GenerationConfig config = options.over(GenerationConfig.load(folder, model.config()), folder);

@@ -69,7 +69,7 @@ final class RunCommand implements Callable<Integer> {
     }
     Path folder = ModelSource.locate(name);
     compute.apply();
-    try (GraniteForCausalLM model = GraniteForCausalLM.load(folder, compute.workers());
+    try (GraniteForCausalLM model = compute.load(folder);
         Tokenizer tokenizer = Tokenizers.open(folder);
         Generator generator = new Generator(model)) {
       GenerationConfig config = options.over(GenerationConfig.load(folder, model.config()), folder);

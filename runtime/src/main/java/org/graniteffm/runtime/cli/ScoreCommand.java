@@ -102,7 +102,7 @@ final class ScoreCommand implements Callable<Integer> {
       throw new ModelFormatException(text + ": is empty, there is nothing to score");
     }
     Path folder = ModelSource.locate(modelName);
-    try (GraniteForCausalLM model = GraniteForCausalLM.load(folder, compute.workers());
+    try (GraniteForCausalLM model = compute.load(folder);
         Tokenizer tokenizer = Tokenizers.open(folder)) {
       int length = window == null ? Scorer.defaultWindow(model) : window;
       int step = stride == null ? Scorer.defaultStride(length) : stride;

@@ -61,7 +61,7 @@ final class VerifyCommand implements Callable<Integer> {
     Workers workers = compute.workers();
     Arithmetic arithmetic =
         Arithmetic.of(compute.precision().toString(), NativeLibraries.activeIsa());
-    Verifier verifier = new Verifier(arithmetic, workers);
+    Verifier verifier = new Verifier(arithmetic, workers, compute.access());
     List<Path> cases = new ArrayList<>();
     for (Path directory : directories) {
       cases.addAll(GoldenCase.find(directory));

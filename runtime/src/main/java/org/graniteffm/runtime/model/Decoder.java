@@ -32,8 +32,13 @@ final class Decoder implements AutoCloseable {
     this.weights = weights;
     eps = config.rmsNormEps();
     residualMultiplier = config.residualMultiplier();
-    ops = new Ops(arena, workers);
-    rope = new Rope(config);
+    try {
+      ops = new Ops(arena, workers);
+      rope = new Rope(config);
+    } catch (Throwable t) {
+      arena.close();
+      throw t;
+    }
   }
 
   /** Sets the length-dependent rotations for a whole call, before its first block. */

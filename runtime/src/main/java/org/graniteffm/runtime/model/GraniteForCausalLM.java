@@ -1,6 +1,7 @@
 package org.graniteffm.runtime.model;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import org.graniteffm.bindings.NativeLibraries;
@@ -9,6 +10,7 @@ import org.graniteffm.bindings.UnsupportedIsaException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.Checkpoint;
+import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.tensor.DType;
 
 /**
@@ -53,7 +55,7 @@ public final class GraniteForCausalLM implements AutoCloseable {
   }
 
   /**
-   * Opens a checkpoint folder.
+   * Opens a checkpoint folder, its files mapped.
    *
    * @param directory holds config.json and model.safetensors, or an index and its shards
    * @param workers the threads to compute with; not closed with the model
@@ -65,11 +67,31 @@ public final class GraniteForCausalLM implements AutoCloseable {
    * @throws IOException if a file cannot be read
    */
   public static GraniteForCausalLM load(Path directory, Workers workers) throws IOException {
+    return load(directory, workers, FileAccess.MAPPED);
+  }
+
+  /**
+   * Opens a checkpoint folder. If it throws, nothing stays open, mapped or allocated.
+   *
+   * @param directory holds config.json and model.safetensors, or an index and its shards
+   * @param workers the threads to compute with; not closed with the model
+   * @param access whether the weights are mapped, or copied into memory
+   * @return the model
+   * @throws org.graniteffm.runtime.ModelFormatException if a file's content is malformed or does
+   *     not fit the config
+   * @throws org.graniteffm.runtime.UnsupportedModelException if the checkpoint asks for what this
+   *     library does not do
+   * @throws IOException if a file cannot be read
+   * @throws org.graniteffm.runtime.InsufficientMemoryException if there is no memory for a copy, or
+   *     for what the files declare
+   */
+  public static GraniteForCausalLM load(Path directory, Workers workers, FileAccess access)
+      throws IOException {
     // Linking the kernels takes as long as reading the files, so both are done at once; a failure
     // is remembered.
     Thread.ofPlatform().daemon().name("granite-link").start(GraniteForCausalLM::linkEarly);
     GraniteConfig config = GraniteConfig.load(directory);
-    Checkpoint checkpoint = Checkpoint.open(directory);
+    Checkpoint checkpoint = Checkpoint.open(directory, access);
     Arena arena = Arena.ofShared();
     try {
       NativeLibraries.load();
@@ -161,8 +183,9 @@ public final class GraniteForCausalLM implements AutoCloseable {
    */
   public void save(Path directory, SaveOptions options) throws IOException {
     try (Use _ = use()) {
-      checkpoint.rewrittenFiles(); // throws if one was cut short
       new Saver(config, checkpoint, options).save(directory);
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
     }
   }
 
@@ -215,14 +238,31 @@ public final class GraniteForCausalLM implements AutoCloseable {
 
   /**
    * Keeps the model open until the returned object is closed: for work of many calls, such as a
-   * generation.
+   * generation. Looks first whether the mapped files are as they were, as each forward pass does
+   * that starts a sequence: see {@link Checkpoint#checkFiles}.
    *
    * @return to be closed by the same thread
    * @throws ClosedException if the model is closed
+   * @throws UncheckedIOException if a mapped file was cut short
    */
   public Use use() {
     lease.acquire();
+    try {
+      checkFiles();
+    } catch (Throwable t) {
+      lease.release();
+      throw t;
+    }
     return lease::release;
+  }
+
+  /** Within a call. */
+  void checkFiles() {
+    try {
+      checkpoint.checkFiles();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e.getMessage(), e);
+    }
   }
 
   /** A use of the model, during which it stays open. */

@@ -48,7 +48,7 @@ final class RandomWeights {
       RandomWeights weights = new RandomWeights(config, dtype, seed, workers, arena);
       TensorNames.forEach(config, (name, _, shape) -> weights.add(name, shape));
       return Checkpoint.inMemory("random-weights-" + seed, weights.tensors, arena);
-    } catch (OutOfMemoryError e) {
+    } catch (OutOfMemoryError | InsufficientMemoryException e) {
       arena.close();
       throw new InsufficientMemoryException("random weights", byteSize(config, dtype), e);
     } catch (Throwable t) {

@@ -66,7 +66,7 @@ final class Scratch implements AutoCloseable {
         routerLogits = null;
         experts = null;
       }
-    } catch (OutOfMemoryError e) {
+    } catch (OutOfMemoryError | InsufficientMemoryException e) {
       arena.close();
       throw new InsufficientMemoryException(
           "activations of %d rows".formatted(rows), byteSize(config, rows), e);

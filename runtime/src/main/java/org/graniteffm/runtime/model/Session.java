@@ -1,5 +1,6 @@
 package org.graniteffm.runtime.model;
 
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -13,6 +14,7 @@ import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
 import org.graniteffm.runtime.ops.Matrix;
 import org.graniteffm.runtime.tensor.DType;
+import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
@@ -76,11 +78,13 @@ public final class Session implements AutoCloseable {
    * @throws ClosedException if the session or the model is closed
    * @throws ConcurrentUseException if another thread is using this session
    * @throws InsufficientMemoryException if cache or results find no memory
+   * @throws UncheckedIOException if a mapped file of the model was cut short
    * @throws CancellationException if the cancellation says so, or the thread is interrupted
    */
   public ForwardOutput forward(ForwardInput input) {
     enter();
     try {
+      model.checkFiles();
       return new ForwardCall(input).run();
     } finally {
       leave();
@@ -104,12 +108,16 @@ public final class Session implements AutoCloseable {
    * @throws ClosedException if the session or the model is closed
    * @throws ConcurrentUseException if another thread is using this session
    * @throws InsufficientMemoryException if the cache finds no memory
+   * @throws UncheckedIOException if a mapped file of the model was cut short
    * @throws CancellationException if the cancellation says so, or the thread is interrupted
    */
   public MemorySegment nextLogits(
       KvCache cache, int[] ids, int tokens, int[] positions, MemorySegment mask, long maskStride) {
     enter();
     try {
+      if (cache.length() == 0) { // once for each prompt, not for each token
+        model.checkFiles();
+      }
       checkCache(cache);
       int batch = cache.batch();
       checkIds(ids, batch, tokens);
@@ -149,11 +157,13 @@ public final class Session implements AutoCloseable {
    * @throws ClosedException if the session or the model is closed
    * @throws ConcurrentUseException if another thread is using this session
    * @throws InsufficientMemoryException if the sequence's keys and values find no memory
+   * @throws UncheckedIOException if a mapped file of the model was cut short
    * @throws CancellationException if the cancellation says so, or the thread is interrupted
    */
   public double[] negativeLogLikelihoods(int[] ids, int from) {
     enter();
     try {
+      model.checkFiles();
       checkIds(ids, 1, ids.length);
       if (from < 1 || from >= ids.length) {
         throw new IllegalArgumentException(
@@ -233,12 +243,17 @@ public final class Session implements AutoCloseable {
     if (logits != null && logits.rows() >= rows) {
       return;
     }
+    Arena arena = Arena.ofShared();
+    try {
+      logits = Matrix.allocate(arena, rows, config.vocabSize());
+    } catch (Throwable t) {
+      arena.close();
+      throw t;
+    }
     if (logitsArena != null) {
       logitsArena.close();
-      logits = null;
     }
-    logitsArena = Arena.ofShared();
-    logits = Matrix.allocate(logitsArena, rows, config.vocabSize());
+    logitsArena = arena;
   }
 
   private void checkCache(KvCache cache) {
@@ -438,7 +453,7 @@ public final class Session implements AutoCloseable {
           cache.close();
         }
         return output;
-      } catch (OutOfMemoryError e) {
+      } catch (OutOfMemoryError | InsufficientMemoryException e) {
         giveUp(arena, cache);
         throw new InsufficientMemoryException("results of a forward pass", resultBytes(), e);
       } catch (Throwable t) {
@@ -491,7 +506,7 @@ public final class Session implements AutoCloseable {
       if (input.attentionMask() != null) {
         int keys = past + tokens;
         checkRows("attention_mask", input.attentionMask(), keys);
-        in.mask = arena.allocate((long) batch * keys);
+        in.mask = NativeMemory.allocate(arena, (long) batch * keys, "attention mask");
         in.maskStride = keys;
         for (int i = 0; i < batch; i++) {
           for (int j = 0; j < keys; j++) {

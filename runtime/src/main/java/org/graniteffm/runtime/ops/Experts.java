@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import org.graniteffm.bindings.Kernels;
 import org.graniteffm.runtime.config.Activation;
+import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
@@ -86,8 +87,8 @@ public final class Experts {
     this.intermediate = intermediate;
     this.activation = activation;
     int assignments = Math.multiplyExact(maxRows, k);
-    ids = arena.allocate((long) assignments * Integer.BYTES, 64);
-    weights = arena.allocate((long) assignments * Float.BYTES, 64);
+    ids = NativeMemory.allocate(arena, (long) assignments * Integer.BYTES, "chosen experts");
+    weights = NativeMemory.allocate(arena, (long) assignments * Float.BYTES, "experts' weights");
     routed = Matrix.allocate(arena, assignments, hidden);
     gateUp = Matrix.allocate(arena, assignments, 2 * intermediate);
     start = new int[experts + 1];

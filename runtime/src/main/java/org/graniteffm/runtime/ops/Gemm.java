@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import org.graniteffm.bindings.Blas;
 import org.graniteffm.bindings.Kernels;
 import org.graniteffm.runtime.tensor.DType;
+import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
@@ -44,7 +45,7 @@ final class Gemm {
   Gemm(Arena arena, int workers) {
     panels = new MemorySegment[workers];
     for (int i = 0; i < workers; i++) {
-      panels[i] = arena.allocate(PANEL_BYTES, 64);
+      panels[i] = NativeMemory.allocate(arena, PANEL_BYTES, "panel of weights");
     }
   }
 

@@ -8,6 +8,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.util.Objects;
 import org.graniteffm.runtime.ModelFormatException;
+import org.graniteffm.runtime.Names;
 
 /**
  * Which file a path leads to, and its size and age: what tells a changed file from a replaced one.
@@ -27,12 +28,12 @@ record FileState(Object key, long size, FileTime modified) {
     try {
       attributes = Files.readAttributes(file, BasicFileAttributes.class);
     } catch (NoSuchFileException e) {
-      NoSuchFileException named = new NoSuchFileException(Text.of(file), null, "no such file");
+      NoSuchFileException named = new NoSuchFileException(Names.path(file), null, "no such file");
       named.initCause(e);
       throw named;
     }
     if (!attributes.isRegularFile()) {
-      throw new ModelFormatException(Text.of(file) + ": not a regular file");
+      throw new ModelFormatException(Names.path(file) + ": not a regular file");
     }
     return new FileState(attributes.fileKey(), attributes.size(), attributes.lastModifiedTime());
   }

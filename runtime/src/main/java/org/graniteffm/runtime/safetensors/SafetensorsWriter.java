@@ -80,11 +80,11 @@ public final class SafetensorsWriter {
     List<TensorInfo> layout = layOut(tensors, weightType);
     byte[] header = header(layout, tensors.keySet(), metadata);
     if (Files.isDirectory(file)) {
-      throw new FileAlreadyExistsException(Text.of(file), null, "is a folder");
+      throw new FileAlreadyExistsException(Names.path(file), null, "is a folder");
     }
     Path folder = file.toAbsolutePath().getParent();
     if (folder == null) {
-      throw new IllegalArgumentException("file: names no file: " + Text.of(file));
+      throw new IllegalArgumentException("file: names no file: " + Names.path(file));
     }
     Path temporary = null;
     try {
@@ -260,9 +260,7 @@ public final class SafetensorsWriter {
         throw new UnsupportedModelException(
             "tensor " + Names.quote(info.name) + ": " + e.getMessage());
       } catch (InternalError e) {
-        // What the JVM makes of a mapped file that was cut short under it.
-        throw new IOException(
-            "tensor " + Names.quote(info.name) + ": the file it is mapped from was cut short", e);
+        throw tensors.get(info.name).cutShort(e);
       }
     }
     out.flush();

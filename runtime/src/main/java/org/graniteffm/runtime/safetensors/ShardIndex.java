@@ -34,7 +34,7 @@ final class ShardIndex {
    * @throws IOException if it cannot be read
    */
   static ShardIndex read(Path file) throws IOException {
-    String source = Text.of(file);
+    String source = Names.path(file);
     JsonNode map = JsonReader.readObject(file, JsonReader.INDEX_LIMIT).get("weight_map");
     if (map == null || !map.isObject() || map.isEmpty()) {
       throw new ModelFormatException(

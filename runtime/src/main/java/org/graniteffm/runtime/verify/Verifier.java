@@ -28,6 +28,7 @@ import org.graniteffm.runtime.model.ForwardOutput;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.model.KvCache;
 import org.graniteffm.runtime.ops.Workers;
+import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.safetensors.SafetensorsWriter;
 import org.graniteffm.runtime.tensor.DType;
 import org.graniteffm.runtime.tensor.Tensor;
@@ -37,16 +38,29 @@ import org.graniteffm.runtime.verify.RunReport.Status;
 public final class Verifier {
   private final Arithmetic arithmetic;
   private final Workers workers;
+  private final FileAccess access;
+
+  /**
+   * Makes a verifier of mapped models.
+   *
+   * @param arithmetic which of a case's tolerances to hold results to
+   * @param workers to compute with; not closed
+   */
+  public Verifier(Arithmetic arithmetic, Workers workers) {
+    this(arithmetic, workers, FileAccess.MAPPED);
+  }
 
   /**
    * Makes a verifier.
    *
    * @param arithmetic which of a case's tolerances to hold results to
    * @param workers to compute with; not closed
+   * @param access how a case's weights come into memory
    */
-  public Verifier(Arithmetic arithmetic, Workers workers) {
+  public Verifier(Arithmetic arithmetic, Workers workers, FileAccess access) {
     this.arithmetic = arithmetic;
     this.workers = workers;
+    this.access = access;
   }
 
   /**
@@ -120,7 +134,7 @@ public final class Verifier {
 
     private GraniteForCausalLM model() throws IOException {
       if (model == null) {
-        model = GraniteForCausalLM.load(goldenCase.directory(), workers);
+        model = GraniteForCausalLM.load(goldenCase.directory(), workers, access);
       }
       return model;
     }
