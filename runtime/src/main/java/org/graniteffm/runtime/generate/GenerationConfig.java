@@ -290,7 +290,7 @@ public final class GenerationConfig {
       config.checkTokens(vocabSize);
       return config;
     } catch (IllegalArgumentException e) {
-      throw new ModelFormatException(fields.where(e.getMessage()), e);
+      throw new ModelFormatException(fields.source() + ": " + e.getMessage(), e);
     }
   }
 

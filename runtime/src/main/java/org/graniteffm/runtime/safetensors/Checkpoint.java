@@ -11,6 +11,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -140,17 +141,29 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   private static void checkDirectory(Path directory) throws IOException {
-    if (!Files.isDirectory(directory)) {
-      if (Files.notExists(directory)) {
-        throw new NoSuchFileException(Names.path(directory), null, "no such folder");
+    try {
+      if (!Files.readAttributes(directory, BasicFileAttributes.class).isDirectory()) {
+        throw new NotDirectoryException(Names.path(directory));
       }
-      throw new NotDirectoryException(Names.path(directory));
+    } catch (NoSuchFileException e) {
+      NoSuchFileException named =
+          new NoSuchFileException(Names.path(directory), null, "no such folder");
+      named.initCause(e);
+      throw named;
     }
   }
 
-  /** A link that leads nowhere is there: taking the next best file instead would be a guess. */
-  private static boolean isThere(Path file) {
-    return Files.exists(file, LinkOption.NOFOLLOW_LINKS);
+  /**
+   * A link that leads nowhere is there, and so may be what cannot be looked at: taking the next
+   * best file instead would be a guess.
+   */
+  private static boolean isThere(Path file) throws IOException {
+    try {
+      Files.readAttributes(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+      return true;
+    } catch (NoSuchFileException e) {
+      return false;
+    }
   }
 
   private static Checkpoint openSingle(Path directory, Path single, Arena arena, FileAccess access)

@@ -19,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
+import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.UnsupportedModelException;
 import org.graniteffm.runtime.tensor.DType;
@@ -95,6 +96,10 @@ public final class SafetensorsWriter {
       }
       Files.move(
           temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } catch (OutOfMemoryError e) {
+      remove(temporary, e);
+      throw new InsufficientMemoryException(
+          Names.path(file) + ": a buffer to write it", TensorOutput.BUFFER_BYTES, e);
     } catch (IOException | RuntimeException | Error e) {
       remove(temporary, e);
       throw e;
