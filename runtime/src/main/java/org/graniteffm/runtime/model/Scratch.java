@@ -8,6 +8,7 @@ import org.graniteffm.runtime.config.GraniteMoeConfig;
 import org.graniteffm.runtime.ops.Experts;
 import org.graniteffm.runtime.ops.Matrix;
 import org.graniteffm.runtime.ops.Ops;
+import org.graniteffm.runtime.tensor.NativeMemory;
 
 /** Activations of one block of rows; a pass allocates nothing beyond these. */
 final class Scratch implements AutoCloseable {
@@ -35,9 +36,11 @@ final class Scratch implements AutoCloseable {
     int queries = config.numAttentionHeads() * config.headDim();
     int keys = config.numKeyValueHeads() * config.headDim();
     try {
-      ids = arena.allocate((long) rows * Integer.BYTES, 64);
-      cos = arena.allocate((long) rows * (config.headDim() / 2) * Float.BYTES, 64);
-      sin = arena.allocate((long) rows * (config.headDim() / 2) * Float.BYTES, 64);
+      NativeMemory.check(byteSize(config, rows), "activations of %d rows".formatted(rows));
+      long angles = (long) rows * (config.headDim() / 2) * Float.BYTES;
+      ids = NativeMemory.allocate(arena, (long) rows * Integer.BYTES, "token ids");
+      cos = NativeMemory.allocate(arena, angles, "cosines");
+      sin = NativeMemory.allocate(arena, angles, "sines");
       x = Matrix.allocate(arena, rows, hidden);
       h = Matrix.allocate(arena, rows, hidden);
       q = Matrix.allocate(arena, rows, queries);
@@ -66,10 +69,13 @@ final class Scratch implements AutoCloseable {
         routerLogits = null;
         experts = null;
       }
-    } catch (OutOfMemoryError | InsufficientMemoryException e) {
+    } catch (OutOfMemoryError e) {
       arena.close();
       throw new InsufficientMemoryException(
           "activations of %d rows".formatted(rows), byteSize(config, rows), e);
+    } catch (Throwable t) {
+      arena.close();
+      throw t;
     }
   }
 

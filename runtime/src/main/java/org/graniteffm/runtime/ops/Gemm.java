@@ -32,7 +32,7 @@ final class Gemm {
    */
   static final int PANEL_COLS = 1024;
 
-  private static final long PANEL_BYTES = (long) PANEL_ROWS * PANEL_COLS * Float.BYTES;
+  static final long PANEL_BYTES = (long) PANEL_ROWS * PANEL_COLS * Float.BYTES;
 
   private final MemorySegment[] panels;
 
