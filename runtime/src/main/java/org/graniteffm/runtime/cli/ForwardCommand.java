@@ -15,6 +15,7 @@ import org.graniteffm.runtime.model.ForwardInput;
 import org.graniteffm.runtime.model.ForwardOutput;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.model.KvCache;
+import org.graniteffm.runtime.model.Session;
 import org.graniteffm.runtime.safetensors.SafetensorsWriter;
 import org.graniteffm.runtime.tensor.Tensor;
 import org.graniteffm.runtime.verify.ForwardOutputs;
@@ -179,7 +180,8 @@ final class ForwardCommand implements Callable<Integer> {
       keys[layer] = source.floats("past_key." + layer);
       values[layer] = source.floats("past_value." + layer);
     }
-    int batch = keys[0].rank() == 4 ? Math.toIntExact(keys[0].size(0)) : 1;
+    // what does not fit is refused by the cache
+    int batch = keys[0].rank() == 4 ? (int) Math.clamp(keys[0].size(0), 1, Session.BLOCK_ROWS) : 1;
     KvCache past = new KvCache(config, batch, 0);
     boolean done = false;
     try {

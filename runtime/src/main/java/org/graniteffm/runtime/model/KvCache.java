@@ -324,7 +324,7 @@ public final class KvCache implements AutoCloseable {
       check("past_key." + layer, newKeys[layer], tokens);
       check("past_value." + layer, newValues[layer], tokens);
     }
-    reserve(Math.toIntExact(tokens));
+    reserve((int) Math.min(tokens, Integer.MAX_VALUE));
     for (int layer = 0; layer < layers; layer++) {
       copyStrips(newKeys[layer].segment(), tokens, keys[layer], tokens);
       copyStrips(newValues[layer].segment(), tokens, values[layer], tokens);
@@ -350,10 +350,15 @@ public final class KvCache implements AutoCloseable {
 
   /** Makes room for so many more tokens. */
   void reserve(int more) {
-    int needed = Math.addExact(length, more);
-    if (needed <= capacity) {
+    if (more <= capacity - length) {
       return;
     }
+    if (more > Integer.MAX_VALUE - 8 - length) {
+      throw new IllegalArgumentException(
+          "tokens: %d behind %d in the cache, legal are %d in all"
+              .formatted(more, length, Integer.MAX_VALUE - 8));
+    }
+    int needed = length + more;
     Arena before = arena;
     MemorySegment[] oldKeys = keys.clone();
     MemorySegment[] oldValues = values.clone();

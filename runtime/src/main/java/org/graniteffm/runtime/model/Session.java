@@ -361,8 +361,8 @@ public final class Session implements AutoCloseable {
               "inputs_embeds: expected a contiguous F32 [batch, tokens, %d], found %s"
                   .formatted(config.hiddenSize(), embeds));
         }
-        batch = Math.toIntExact(embeds.size(0));
-        tokens = Math.toIntExact(embeds.size(1));
+        batch = (int) Math.min(embeds.size(0), Integer.MAX_VALUE); // is refused below
+        tokens = (int) Math.min(embeds.size(1), Integer.MAX_VALUE);
       }
       if (batch < 1 || tokens < 1) {
         throw new IllegalArgumentException("input: needs at least one sequence of one token");
