@@ -1,7 +1,7 @@
 #ifndef GK_KERNELS_H
 #define GK_KERNELS_H
 
-/* Internal: the per-tier kernels (<name>_scalar, <name>_avx2, <name>_avx512) and the table that points at them. */
+/* Internal: the per-tier kernels (<name>_<tier>) and the table that points at them. */
 
 #include "granite/granite_kernels.h"
 
@@ -9,7 +9,8 @@
 #define GK_KERNEL(result, name, parameters, arguments) \
   result name##_scalar parameters;                     \
   result name##_avx2 parameters;                       \
-  result name##_avx512 parameters;
+  result name##_avx512 parameters;                     \
+  result name##_amx parameters;
 #include "kernels.def"
 #undef GK_KERNEL
 

@@ -22,7 +22,7 @@
 #endif
 
 /** Changes whenever a signature or a contract changes; the loader refuses a library of another version. */
-#define GK_ABI_VERSION 1
+#define GK_ABI_VERSION 2
 
 /** Element types of weights, as Hugging Face safetensors name them. All little-endian. */
 enum gk_dtype {

@@ -7,6 +7,7 @@
 #include "granite/gk_add_scaled.h"
 #include "granite/gk_attention.h"
 #include "granite/gk_embed.h"
+#include "granite/gk_gemm.h"
 #include "granite/gk_gemv.h"
 #include "granite/gk_info.h"
 #include "granite/gk_probe.h"

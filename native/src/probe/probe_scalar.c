@@ -37,3 +37,10 @@ int64_t probe_fma_f32_scalar(int64_t iterations, float *sink) {
   *sink = sum;
   return iterations * CHAINS * 2;
 }
+
+int64_t probe_bf16_scalar(int64_t iterations, float *sink) {
+  assert(iterations >= 0);
+  (void)iterations;
+  *sink = 0;
+  return 0;
+}

@@ -1,6 +1,7 @@
 package org.graniteffm.bindings;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /**
  * What is checked before a downcall; see the package description.
@@ -86,6 +87,42 @@ final class Checks {
     long address = words(name, segment, offset, rows, cols, stride);
     if (segment.isReadOnly()) {
       throw new IllegalArgumentException(name + ": segment is read-only");
+    }
+    return address;
+  }
+
+  /**
+   * So many bytes that are written, at any offset.
+   *
+   * @return their address
+   */
+  static long writableBytes(String name, MemorySegment segment, long offset, long bytes) {
+    long address = strided(name, segment, offset, 1, bytes, bytes, 0);
+    if (segment.isReadOnly()) {
+      throw new IllegalArgumentException(name + ": segment is read-only");
+    }
+    return address;
+  }
+
+  /**
+   * Numbers of rows, each in {@code [0, limit)}; null for the first {@code count} in order.
+   *
+   * @return their address, 0 for null
+   */
+  static long rows(String name, MemorySegment segment, long offset, long count, long limit) {
+    if (segment == null) {
+      if (count > limit) {
+        throw new IndexOutOfBoundsException(
+            "%s: null stands for %d rows, there are %d".formatted(name, count, limit));
+      }
+      return 0;
+    }
+    long address = words(name, segment, offset, 1, count, count);
+    for (long i = 0; i < count; i++) {
+      int row = segment.get(ValueLayout.JAVA_INT, offset + i * Integer.BYTES);
+      if (row < 0 || row >= limit) {
+        throw badRow(name, i, row, limit);
+      }
     }
     return address;
   }
@@ -227,6 +264,11 @@ final class Checks {
     return new IndexOutOfBoundsException(
         "%s: [%d, %d] stride %d needs %s bytes at offset %d, segment has %d"
             .formatted(name, rows, cols, stride, needed, offset, segment.byteSize()));
+  }
+
+  private static IndexOutOfBoundsException badRow(String name, long i, int row, long limit) {
+    return new IndexOutOfBoundsException(
+        "%s: element %d is %d, not in [0, %d)".formatted(name, i, row, limit));
   }
 
   private static IllegalArgumentException misaligned(String name, long address) {

@@ -1,5 +1,6 @@
 package org.graniteffm.bindings;
 
+import static org.graniteffm.bindings.generated.granite_kernels_h.gk_probe_bf16;
 import static org.graniteffm.bindings.generated.granite_kernels_h.gk_probe_fma_f32;
 
 import java.lang.foreign.Arena;
@@ -39,6 +40,9 @@ public final class Kernels {
 
   /** Activation {@code max(z, 0)^2}. */
   public static final int RELU2 = granite_kernels_h.GK_RELU2();
+
+  /** Bytes of working memory that a product of packed rows takes. */
+  public static final long GEMM_SCRATCH = granite_kernels_h.GK_GEMM_SCRATCH();
 
   private static final int OK = granite_kernels_h.GK_OK();
   private static final int INDEX = granite_kernels_h.GK_EINDEX();
@@ -464,6 +468,286 @@ public final class Kernels {
             y.asSlice(yOffset),
             yStride);
       }
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
+  }
+
+  /**
+   * Bytes of activations packed by {@link #packBf16}: whole groups of 16 rows, whole tiles of 32
+   * columns, 2 bytes each.
+   *
+   * @param rows number of rows
+   * @param cols elements of a row
+   * @return a multiple of 1024
+   * @throws IllegalArgumentException if a size is out of range
+   */
+  public static long packedBytes(long rows, long cols) {
+    Checks.size("rows", rows);
+    Checks.size("cols", cols);
+    return Checks.product("rows * cols", (rows + 15) / 16, (cols + 31) / 32) * 1024;
+  }
+
+  /**
+   * Rounds rows to bfloat16 and packs them for {@link #gemmBf16} and {@link #siluMulGemmBf16}.
+   *
+   * <p>Contract: {@code gk_pack_bf16} in gk_gemm.h.
+   *
+   * @param x float [xRows, k]
+   * @param xOffset bytes from the start of {@code x} to its first element
+   * @param xStride elements from one row to the next
+   * @param xRows rows there are
+   * @param rows int [m], contiguous: which row of {@code x} becomes which packed one, in [0,
+   *     xRows); null for the first {@code m} in order
+   * @param rowsOffset bytes from the start of {@code rows} to its first element; 0 for null
+   * @param m rows to pack
+   * @param k elements of a row
+   * @param packed receives {@link #packedBytes packedBytes(m, k)} bytes
+   * @param packedOffset bytes from the start of {@code packed} to its first element
+   * @throws IllegalArgumentException if a size is out of range, a stride is smaller than a row, or
+   *     a segment is on the heap, misaligned, read-only though written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment, or a row is not
+   *     in [0, xRows)
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void packBf16(
+      MemorySegment x,
+      long xOffset,
+      long xStride,
+      long xRows,
+      MemorySegment rows,
+      long rowsOffset,
+      long m,
+      long k,
+      MemorySegment packed,
+      long packedOffset) {
+    NativeLibraries.load();
+    Checks.size("xRows", xRows);
+    long bytes = packedBytes(m, k);
+    long xAt = Checks.words("x", x, xOffset, xRows, k, xStride);
+    long rowsAt = Checks.rows("rows", rows, rowsOffset, m, xRows);
+    long at = Checks.writableBytes("packed", packed, packedOffset, bytes);
+    Checks.disjoint("packed", at, 1, bytes, bytes, "x", xAt, xRows, k * 4, xStride * 4);
+    if (rows != null) {
+      Checks.disjoint("packed", at, 1, bytes, bytes, "rows", rowsAt, 1, m * 4, m * 4);
+    }
+    MemorySegment rowsSlice = rows == null ? MemorySegment.NULL : rows.asSlice(rowsOffset);
+    try {
+      Handles.PACK_BF16.invokeExact(
+          x.asSlice(xOffset), xStride, rowsSlice, m, k, packed.asSlice(packedOffset));
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
+  }
+
+  /**
+   * Product of packed rows with a bfloat16 weight matrix: {@code y[r,j] = alpha * s * sum_c(x[i,c]
+   * * w[j,c]) + beta * y[r,j]} with {@code r = rows[i]} and {@code s = scales[i]}. Fast on tiers
+   * with a matrix unit only.
+   *
+   * <p>Contract: {@code gk_gemm_bf16} in gk_gemm.h.
+   *
+   * @param w [n, k] bfloat16, at any byte offset
+   * @param wOffset bytes from the start of {@code w} to its first element
+   * @param wStride elements from one row to the next
+   * @param n rows of {@code w}
+   * @param k columns of {@code w}
+   * @param x [m, k], packed
+   * @param xOffset bytes from the start of {@code x} to its first element
+   * @param m rows of {@code x}
+   * @param alpha factor of the product
+   * @param rows int [m], contiguous: to which row of {@code y} which row of {@code x} adds, in [0,
+   *     yRows) and each at most once; null for the first {@code m} in order
+   * @param rowsOffset bytes from the start of {@code rows} to its first element; 0 for null
+   * @param scales float [m], contiguous; null for 1
+   * @param scalesOffset bytes from the start of {@code scales} to its first element; 0 for null
+   * @param beta factor of the old {@code y}, which is not read if this is 0
+   * @param y float [yRows, n], updated
+   * @param yOffset bytes from the start of {@code y} to its first element
+   * @param yStride elements from one row to the next
+   * @param yRows rows of {@code y}
+   * @param scratch {@link #GEMM_SCRATCH} bytes to work in, overwritten
+   * @throws IllegalArgumentException if a size is out of range, a stride is smaller than a row, or
+   *     a segment is on the heap, misaligned, read-only though written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment, or a row is not
+   *     in [0, yRows)
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void gemmBf16(
+      MemorySegment w,
+      long wOffset,
+      long wStride,
+      long n,
+      long k,
+      MemorySegment x,
+      long xOffset,
+      long m,
+      float alpha,
+      MemorySegment rows,
+      long rowsOffset,
+      MemorySegment scales,
+      long scalesOffset,
+      float beta,
+      MemorySegment y,
+      long yOffset,
+      long yStride,
+      long yRows,
+      MemorySegment scratch) {
+    NativeLibraries.load();
+    Checks.size("n", n);
+    Checks.size("yRows", yRows);
+    long xBytes = packedBytes(m, k);
+    long wAt = Checks.matrix("w", w, wOffset, n, k, wStride, 1);
+    long xAt = Checks.matrix("x", x, xOffset, 1, xBytes, xBytes, 0);
+    long rowsAt = Checks.rows("rows", rows, rowsOffset, m, yRows);
+    long scalesAt = scales == null ? 0 : Checks.words("scales", scales, scalesOffset, 1, m, m);
+    long yAt = Checks.writableWords("y", y, yOffset, yRows, n, yStride);
+    long scratchAt = Checks.writableBytes("scratch", scratch, 0, GEMM_SCRATCH);
+    notIn("y", yAt, yRows, n * 4, yStride * 4, wAt, n, k * 2, wStride * 2, xAt, xBytes);
+    notIn(
+        "scratch",
+        scratchAt,
+        1,
+        GEMM_SCRATCH,
+        GEMM_SCRATCH,
+        wAt,
+        n,
+        k * 2,
+        wStride * 2,
+        xAt,
+        xBytes);
+    Checks.disjoint(
+        "scratch", scratchAt, 1, GEMM_SCRATCH, GEMM_SCRATCH, "y", yAt, yRows, n * 4, yStride * 4);
+    if (rows != null) {
+      list("rows", rowsAt, m, yAt, yRows, n, yStride, scratchAt);
+    }
+    if (scales != null) {
+      list("scales", scalesAt, m, yAt, yRows, n, yStride, scratchAt);
+    }
+    MemorySegment rowsSlice = rows == null ? MemorySegment.NULL : rows.asSlice(rowsOffset);
+    MemorySegment scalesSlice = scales == null ? MemorySegment.NULL : scales.asSlice(scalesOffset);
+    try {
+      Handles.GEMM_BF16.invokeExact(
+          w.asSlice(wOffset),
+          wStride,
+          n,
+          k,
+          x.asSlice(xOffset),
+          m,
+          alpha,
+          rowsSlice,
+          scalesSlice,
+          beta,
+          y.asSlice(yOffset),
+          yStride,
+          scratch);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
+  }
+
+  /** A written operand shares no byte with the weights and the packed rows of a product. */
+  private static void notIn(
+      String name,
+      long at,
+      long rows,
+      long width,
+      long stride,
+      long wAt,
+      long n,
+      long wWidth,
+      long wStride,
+      long xAt,
+      long xBytes) {
+    Checks.disjoint(name, at, rows, width, stride, "w", wAt, n, wWidth, wStride);
+    Checks.disjoint(name, at, rows, width, stride, "x", xAt, 1, xBytes, xBytes);
+  }
+
+  /** One 4-byte element for each packed row shares no byte with what a product writes. */
+  private static void list(
+      String name, long at, long m, long yAt, long yRows, long n, long yStride, long scratchAt) {
+    Checks.disjoint("y", yAt, yRows, n * 4, yStride * 4, name, at, 1, m * 4, m * 4);
+    Checks.disjoint("scratch", scratchAt, 1, GEMM_SCRATCH, GEMM_SCRATCH, name, at, 1, m * 4, m * 4);
+  }
+
+  /**
+   * Two products of packed rows, the gate, and the rounding for the product that follows: {@code
+   * out(i, first + j) = bf16(silu(sum_c(x[i,c] * gate[j,c])) * sum_c(x[i,c] * up[j,c]))}. Fast on
+   * tiers with a matrix unit only.
+   *
+   * <p>Contract: {@code gk_silu_mul_gemm_bf16} in gk_gemm.h.
+   *
+   * @param gate [n, k] bfloat16, at any byte offset
+   * @param gateOffset bytes from the start of {@code gate} to its first element
+   * @param up [n, k] bfloat16, at any byte offset
+   * @param upOffset bytes from the start of {@code up} to its first element
+   * @param wStride elements from one row of {@code gate}, and of {@code up}, to the next
+   * @param n rows of {@code gate} and of {@code up}; a multiple of 32 unless they are the last
+   * @param k columns of {@code gate} and of {@code up}
+   * @param x [m, k], packed
+   * @param xOffset bytes from the start of {@code x} to its first element
+   * @param m rows of {@code x}
+   * @param first column of {@code out} that the first row of {@code gate} makes; a multiple of 32
+   * @param outCols columns of {@code out}, at least {@code first + n}
+   * @param out [m, outCols], packed, of which {@code n} columns are written
+   * @param outOffset bytes from the start of {@code out} to its first element
+   * @param scratch {@link #GEMM_SCRATCH} bytes to work in, overwritten
+   * @throws IllegalArgumentException if a size is out of range or no multiple of 32 where it has to
+   *     be, a stride is smaller than a row, or a segment is on the heap, read-only though written,
+   *     or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void siluMulGemmBf16(
+      MemorySegment gate,
+      long gateOffset,
+      MemorySegment up,
+      long upOffset,
+      long wStride,
+      long n,
+      long k,
+      MemorySegment x,
+      long xOffset,
+      long m,
+      long first,
+      long outCols,
+      MemorySegment out,
+      long outOffset,
+      MemorySegment scratch) {
+    NativeLibraries.load();
+    Checks.size("n", n);
+    Checks.size("first", first);
+    if (first > outCols - n || first % 32 != 0 || (n % 32 != 0 && first + n != outCols)) {
+      throw new IllegalArgumentException(
+          "first: %d, n: %d of %d columns; legal are multiples of 32, and the rest"
+              .formatted(first, n, outCols));
+    }
+    long xBytes = packedBytes(m, k);
+    long outBytes = packedBytes(m, outCols);
+    long gateAt = Checks.matrix("gate", gate, gateOffset, n, k, wStride, 1);
+    long upAt = Checks.matrix("up", up, upOffset, n, k, wStride, 1);
+    long xAt = Checks.matrix("x", x, xOffset, 1, xBytes, xBytes, 0);
+    long outAt = Checks.writableBytes("out", out, outOffset, outBytes);
+    long scratchAt = Checks.writableBytes("scratch", scratch, 0, GEMM_SCRATCH);
+    notIn("out", outAt, 1, outBytes, outBytes, gateAt, n, k * 2, wStride * 2, xAt, xBytes);
+    notIn("out", outAt, 1, outBytes, outBytes, upAt, n, k * 2, wStride * 2, xAt, xBytes);
+    long size = GEMM_SCRATCH;
+    notIn("scratch", scratchAt, 1, size, size, gateAt, n, k * 2, wStride * 2, xAt, xBytes);
+    notIn("scratch", scratchAt, 1, size, size, upAt, n, k * 2, wStride * 2, xAt, xBytes);
+    Checks.disjoint("scratch", scratchAt, 1, size, size, "out", outAt, 1, outBytes, outBytes);
+    try {
+      Handles.SILU_MUL_GEMM_BF16.invokeExact(
+          gate.asSlice(gateOffset),
+          up.asSlice(upOffset),
+          wStride,
+          n,
+          k,
+          x.asSlice(xOffset),
+          m,
+          first,
+          outCols,
+          out.asSlice(outOffset),
+          scratch);
     } catch (Throwable t) {
       throw Handles.<RuntimeException>rethrow(t);
     }
@@ -1044,6 +1328,23 @@ public final class Kernels {
     Checks.size("iterations", iterations);
     try (Arena arena = Arena.ofConfined()) {
       return gk_probe_fma_f32(iterations, arena.allocate(ValueLayout.JAVA_FLOAT));
+    }
+  }
+
+  /**
+   * As {@link #probeFma}, for the unit that multiplies bfloat16 matrices.
+   *
+   * <p>Contract: {@code gk_probe_bf16} in gk_probe.h.
+   *
+   * @param iterations how often to go round
+   * @return the floating-point operations done, 0 where the active tier has no such unit
+   * @throws IllegalArgumentException if {@code iterations} is negative
+   */
+  public static long probeBf16(long iterations) {
+    NativeLibraries.load();
+    Checks.size("iterations", iterations);
+    try (Arena arena = Arena.ofConfined()) {
+      return gk_probe_bf16(iterations, arena.allocate(ValueLayout.JAVA_FLOAT));
     }
   }
 

@@ -51,7 +51,7 @@ import org.graniteffm.bindings.generated.openblas_h;
  */
 public final class NativeLibraries {
   /** Lowest first, as in dispatch.c. */
-  static final List<String> TIERS = List.of("scalar", "avx2", "avx512");
+  static final List<String> TIERS = List.of("scalar", "avx2", "avx512", "amx");
 
   private static final String KERNELS_PROPERTY = "granite.library.path";
   private static final String OPENBLAS_PROPERTY = "granite.openblas";
@@ -91,7 +91,7 @@ public final class NativeLibraries {
   /**
    * The instruction set tier in use. Loads the kernels.
    *
-   * @return {@code "scalar"}, {@code "avx2"} or {@code "avx512"}
+   * @return {@code "scalar"}, {@code "avx2"}, {@code "avx512"} or {@code "amx"}
    * @throws NativeLibraryException as {@link #load}
    * @throws UnsupportedIsaException as {@link #load}
    */
@@ -103,7 +103,7 @@ public final class NativeLibraries {
   /**
    * The best instruction set tier that this CPU and the library have. Loads the kernels.
    *
-   * @return {@code "scalar"}, {@code "avx2"} or {@code "avx512"}
+   * @return {@code "scalar"}, {@code "avx2"}, {@code "avx512"} or {@code "amx"}
    * @throws NativeLibraryException as {@link #load}
    * @throws UnsupportedIsaException as {@link #load}
    */
@@ -113,10 +113,35 @@ public final class NativeLibraries {
   }
 
   /**
+   * Whether the tile unit, and so the tier {@code "amx"}, can be used. Loads the kernels.
+   *
+   * @return {@code "usable"}, {@code "not in this CPU"}, or {@code "switched off by the operating
+   *     system"} or {@code "refused by the operating system"}
+   * @throws NativeLibraryException as {@link #load}
+   * @throws UnsupportedIsaException as {@link #load}
+   */
+  public static String amxStatus() {
+    load();
+    return granite_kernels_h.gk_amx_status().getString(0);
+  }
+
+  /**
+   * Whether the tier in use multiplies bfloat16 matrices on a unit made for them. Loads the
+   * kernels.
+   *
+   * @return if {@link Kernels#gemmBf16} is faster than other ways to multiply
+   * @throws NativeLibraryException as {@link #load}
+   * @throws UnsupportedIsaException as {@link #load}
+   */
+  public static boolean hasMatrixUnit() {
+    return activeIsa().equals("amx");
+  }
+
+  /**
    * Chooses the tier of all kernels, for the whole process. Meant for tests and benchmarks; call it
    * while no kernel runs.
    *
-   * @param tier {@code "scalar"}, {@code "avx2"} or {@code "avx512"}
+   * @param tier {@code "scalar"}, {@code "avx2"}, {@code "avx512"} or {@code "amx"}
    * @throws UnsupportedIsaException if there is no such tier or this CPU lacks it; nothing changes
    *     then
    * @throws NativeLibraryException as {@link #load}

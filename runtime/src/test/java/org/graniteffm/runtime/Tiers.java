@@ -9,7 +9,7 @@ import org.graniteffm.bindings.NativeLibraries;
 /** Runs tests on one instruction set tier after the other. */
 public final class Tiers implements AutoCloseable {
   /** All there are, lowest first; for method sources. */
-  public static final List<String> ALL = List.of("scalar", "avx2", "avx512");
+  public static final List<String> ALL = List.of("scalar", "avx2", "avx512", "amx");
 
   private final String before = NativeLibraries.activeIsa();
 

@@ -23,10 +23,10 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int GK_ABI_VERSION = (int)1L;
+    private static final int GK_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define GK_ABI_VERSION 1
+     * #define GK_ABI_VERSION 2
      * }
      */
     public static int GK_ABI_VERSION() {
@@ -475,6 +475,210 @@ public class granite_kernels_h extends granite_kernels_h$shared {
         }
     }
 
+    private static class gk_pack_bf16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_pack_bf16");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_pack_bf16(const float *x, int64_t x_stride, const int32_t *rows, int64_t m, int64_t k, void *packed)
+     * }
+     */
+    public static FunctionDescriptor gk_pack_bf16$descriptor() {
+        return gk_pack_bf16.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_pack_bf16(const float *x, int64_t x_stride, const int32_t *rows, int64_t m, int64_t k, void *packed)
+     * }
+     */
+    public static MethodHandle gk_pack_bf16$handle() {
+        return gk_pack_bf16.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_pack_bf16(const float *x, int64_t x_stride, const int32_t *rows, int64_t m, int64_t k, void *packed)
+     * }
+     */
+    public static MemorySegment gk_pack_bf16$address() {
+        return gk_pack_bf16.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_pack_bf16(const float *x, int64_t x_stride, const int32_t *rows, int64_t m, int64_t k, void *packed)
+     * }
+     */
+    public static void gk_pack_bf16(MemorySegment x, long x_stride, MemorySegment rows, long m, long k, MemorySegment packed) {
+        var mh$ = gk_pack_bf16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_pack_bf16", x, x_stride, rows, m, k, packed);
+            }
+            mh$.invokeExact(x, x_stride, rows, m, k, packed);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_gemm_bf16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_FLOAT,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_FLOAT,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_gemm_bf16");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_gemm_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, float alpha, const int32_t *rows, const float *scales, float beta, float *y, int64_t y_stride, void *scratch)
+     * }
+     */
+    public static FunctionDescriptor gk_gemm_bf16$descriptor() {
+        return gk_gemm_bf16.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_gemm_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, float alpha, const int32_t *rows, const float *scales, float beta, float *y, int64_t y_stride, void *scratch)
+     * }
+     */
+    public static MethodHandle gk_gemm_bf16$handle() {
+        return gk_gemm_bf16.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_gemm_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, float alpha, const int32_t *rows, const float *scales, float beta, float *y, int64_t y_stride, void *scratch)
+     * }
+     */
+    public static MemorySegment gk_gemm_bf16$address() {
+        return gk_gemm_bf16.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_gemm_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, float alpha, const int32_t *rows, const float *scales, float beta, float *y, int64_t y_stride, void *scratch)
+     * }
+     */
+    public static void gk_gemm_bf16(MemorySegment w, long w_stride, long n, long k, MemorySegment x, long m, float alpha, MemorySegment rows, MemorySegment scales, float beta, MemorySegment y, long y_stride, MemorySegment scratch) {
+        var mh$ = gk_gemm_bf16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_gemm_bf16", w, w_stride, n, k, x, m, alpha, rows, scales, beta, y, y_stride, scratch);
+            }
+            mh$.invokeExact(w, w_stride, n, k, x, m, alpha, rows, scales, beta, y, y_stride, scratch);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_silu_mul_gemm_bf16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_silu_mul_gemm_bf16");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_silu_mul_gemm_bf16(const void *gate, const void *up, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, int64_t first, int64_t out_cols, void *out, void *scratch)
+     * }
+     */
+    public static FunctionDescriptor gk_silu_mul_gemm_bf16$descriptor() {
+        return gk_silu_mul_gemm_bf16.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_silu_mul_gemm_bf16(const void *gate, const void *up, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, int64_t first, int64_t out_cols, void *out, void *scratch)
+     * }
+     */
+    public static MethodHandle gk_silu_mul_gemm_bf16$handle() {
+        return gk_silu_mul_gemm_bf16.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_silu_mul_gemm_bf16(const void *gate, const void *up, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, int64_t first, int64_t out_cols, void *out, void *scratch)
+     * }
+     */
+    public static MemorySegment gk_silu_mul_gemm_bf16$address() {
+        return gk_silu_mul_gemm_bf16.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_silu_mul_gemm_bf16(const void *gate, const void *up, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, int64_t first, int64_t out_cols, void *out, void *scratch)
+     * }
+     */
+    public static void gk_silu_mul_gemm_bf16(MemorySegment gate, MemorySegment up, long w_stride, long n, long k, MemorySegment x, long m, long first, long out_cols, MemorySegment out, MemorySegment scratch) {
+        var mh$ = gk_silu_mul_gemm_bf16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_silu_mul_gemm_bf16", gate, up, w_stride, n, k, x, m, first, out_cols, out, scratch);
+            }
+            mh$.invokeExact(gate, up, w_stride, n, k, x, m, first, out_cols, out, scratch);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class gk_gemv_f32 {
         public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
             granite_kernels_h.C_POINTER,
@@ -916,6 +1120,64 @@ public class granite_kernels_h extends granite_kernels_h$shared {
         }
     }
 
+    private static class gk_amx_status {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            granite_kernels_h.C_POINTER    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_amx_status");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * const char *gk_amx_status()
+     * }
+     */
+    public static FunctionDescriptor gk_amx_status$descriptor() {
+        return gk_amx_status.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * const char *gk_amx_status()
+     * }
+     */
+    public static MethodHandle gk_amx_status$handle() {
+        return gk_amx_status.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * const char *gk_amx_status()
+     * }
+     */
+    public static MemorySegment gk_amx_status$address() {
+        return gk_amx_status.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * const char *gk_amx_status()
+     * }
+     */
+    public static MemorySegment gk_amx_status() {
+        var mh$ = gk_amx_status.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_amx_status");
+            }
+            return (MemorySegment)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class gk_probe_read {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             granite_kernels_h.C_LONG,
@@ -1029,6 +1291,67 @@ public class granite_kernels_h extends granite_kernels_h$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("gk_probe_fma_f32", iterations, sink);
+            }
+            return (long)mh$.invokeExact(iterations, sink);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_probe_bf16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_probe_bf16");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t gk_probe_bf16(int64_t iterations, float *sink)
+     * }
+     */
+    public static FunctionDescriptor gk_probe_bf16$descriptor() {
+        return gk_probe_bf16.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t gk_probe_bf16(int64_t iterations, float *sink)
+     * }
+     */
+    public static MethodHandle gk_probe_bf16$handle() {
+        return gk_probe_bf16.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t gk_probe_bf16(int64_t iterations, float *sink)
+     * }
+     */
+    public static MemorySegment gk_probe_bf16$address() {
+        return gk_probe_bf16.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t gk_probe_bf16(int64_t iterations, float *sink)
+     * }
+     */
+    public static long gk_probe_bf16(long iterations, MemorySegment sink) {
+        var mh$ = gk_probe_bf16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_probe_bf16", iterations, sink);
             }
             return (long)mh$.invokeExact(iterations, sink);
         } catch (Error | RuntimeException ex) {
@@ -1440,6 +1763,15 @@ public class granite_kernels_h extends granite_kernels_h$shared {
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
+    }
+    private static final int GK_GEMM_SCRATCH = (int)1048576L;
+    /**
+     * {@snippet lang=c :
+     * #define GK_GEMM_SCRATCH 1048576
+     * }
+     */
+    public static int GK_GEMM_SCRATCH() {
+        return GK_GEMM_SCRATCH;
     }
 }
 

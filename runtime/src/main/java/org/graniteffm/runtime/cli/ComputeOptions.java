@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import org.graniteffm.bindings.NativeLibraries;
 import org.graniteffm.bindings.UnsupportedIsaException;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
+import org.graniteffm.runtime.model.Precision;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.FileAccess;
 import picocli.CommandLine;
@@ -18,19 +19,6 @@ import picocli.CommandLine.Spec;
  * {@link picocli.CommandLine.Mixin}, and calls {@link #apply} before it loads anything.
  */
 final class ComputeOptions {
-  /** Whether activations may be rounded on their way into a faster unit of the CPU. */
-  enum Precision {
-    /** As the CPU does it fastest; rounds no more than bf16 frameworks do. */
-    AUTO,
-    /** Activations stay f32 throughout. */
-    F32;
-
-    @Override
-    public String toString() {
-      return this == AUTO ? "auto" : "f32";
-    }
-  }
-
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
 
@@ -52,7 +40,8 @@ final class ComputeOptions {
   @Option(
       names = "--isa",
       paramLabel = "TIER",
-      description = "Instruction set of the kernels: scalar, avx2 or avx512 (default: the best).")
+      description =
+          "Instruction set of the kernels: scalar, avx2, avx512 or amx (default: the best).")
   private String isa;
 
   @Option(
@@ -108,14 +97,14 @@ final class ComputeOptions {
   }
 
   /**
-   * Opens a model with these options.
+   * Opens a model to compute as these options say.
    *
    * @param folder its checkpoint folder
    * @return the model, to be closed
    * @throws IOException if it cannot be opened
    */
   GraniteForCausalLM load(Path folder) throws IOException {
-    return GraniteForCausalLM.load(folder, workers(), access());
+    return GraniteForCausalLM.load(folder, workers(), access()).withPrecision(precision);
   }
 
   /**

@@ -4,12 +4,17 @@ import java.io.IOException;
 import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.graniteffm.runtime.config.ConfigStyle;
+import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
+import org.graniteffm.runtime.model.GranitePreTrainedModel;
+import org.graniteffm.runtime.model.ResizeOptions;
 import org.graniteffm.runtime.model.SaveOptions;
+import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.Checkpoint;
 import org.graniteffm.runtime.tensor.DType;
 import picocli.CommandLine.Command;
@@ -26,7 +31,8 @@ import picocli.CommandLine.Spec;
     versionProvider = Main.Version.class,
     sortOptions = false,
     description = {
-      "Saves a checkpoint again, in another dtype or in files of another size.",
+      "Saves a checkpoint again, in another dtype, in files of another size, or with a vocabulary"
+          + " of another size.",
       "",
       "Tensors have their published names, and only those are written that the model uses."
           + " generation_config.json, the tokenizer's files and the chat template are copied. The"
@@ -72,14 +78,48 @@ final class ConvertCommand implements Callable<Integer> {
               + " transformers 5 (default: 4).")
   private String style;
 
+  @Option(
+      names = "--resize-token-embeddings",
+      paramLabel = "N",
+      description =
+          "A vocabulary of N tokens: the last ones are dropped, or new ones begin at the mean of"
+              + " the old ones, with a little noise.")
+  private Integer newNumTokens;
+
+  @Option(
+      names = "--pad-to-multiple-of",
+      paramLabel = "N",
+      description = "Round the size of the vocabulary up to a multiple of N, with new tokens.")
+  private Integer padToMultipleOf;
+
+  @Option(
+      names = "--no-mean-resizing",
+      description = "New tokens begin like fresh ones instead, by initializer_range.")
+  private boolean noMeanResizing;
+
+  @Option(
+      names = "--random-weights",
+      description =
+          "Weights as before any training, float32 without --dtype: MODEL needs no more than a"
+              + " config.json, and no more than that is taken from it.")
+  private boolean randomWeights;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Decides all that is random (default: 0).")
+  private long seed;
+
   @Spec private CommandSpec spec;
 
   @Override
   public Integer call() throws IOException {
     SaveOptions options = new SaveOptions(dtype(), shardBytes(), configStyle(), true);
-    Path folder = ModelSource.locate(modelName);
-    try (GraniteForCausalLM model = GraniteForCausalLM.load(folder)) {
-      model.save(out, options);
+    checkPositive("--resize-token-embeddings", newNumTokens);
+    checkPositive("--pad-to-multiple-of", padToMultipleOf);
+    try (GranitePreTrainedModel model = open(ModelSource.locate(modelName), options.dtype())) {
+      save(model, options);
     }
     try (Checkpoint saved = Checkpoint.open(out)) {
       spec.commandLine()
@@ -94,6 +134,32 @@ final class ConvertCommand implements Callable<Integer> {
                       saved.files().size() == 1 ? "file" : "files"));
     }
     return Main.DONE;
+  }
+
+  private GranitePreTrainedModel open(Path folder, DType dtype) throws IOException {
+    return randomWeights
+        ? GraniteForCausalLM.random(
+            GraniteConfig.load(folder), Objects.requireNonNullElse(dtype, DType.F32), seed)
+        : GranitePreTrainedModel.open(folder, Workers.shared());
+  }
+
+  private void save(GranitePreTrainedModel model, SaveOptions options) throws IOException {
+    if (newNumTokens == null && padToMultipleOf == null) {
+      model.save(out, options);
+      return;
+    }
+    int size = Objects.requireNonNullElse(newNumTokens, model.config().vocabSize());
+    int multiple = Objects.requireNonNullElse(padToMultipleOf, 1);
+    try (GranitePreTrainedModel resized =
+        model.resizeTokenEmbeddings(size, new ResizeOptions(multiple, !noMeanResizing, seed))) {
+      resized.save(out, options);
+    }
+  }
+
+  private void checkPositive(String option, Integer value) {
+    if (value != null && value < 1) {
+      throw usage(option + ": " + value + " is not positive");
+    }
   }
 
   private DType dtype() {

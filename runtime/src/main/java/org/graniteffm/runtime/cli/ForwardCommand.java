@@ -12,9 +12,11 @@ import org.graniteffm.runtime.UnsupportedModelException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
 import org.graniteffm.runtime.model.ForwardInput;
-import org.graniteffm.runtime.model.ForwardOutput;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
+import org.graniteffm.runtime.model.GraniteModel;
+import org.graniteffm.runtime.model.GranitePreTrainedModel;
 import org.graniteffm.runtime.model.KvCache;
+import org.graniteffm.runtime.model.ModelOutput;
 import org.graniteffm.runtime.model.Session;
 import org.graniteffm.runtime.safetensors.SafetensorsWriter;
 import org.graniteffm.runtime.tensor.Tensor;
@@ -36,7 +38,8 @@ import picocli.CommandLine.Spec;
       "Inputs: input_ids, attention_mask, position_ids, labels (I64 [batch, tokens]), inputs_embeds"
           + " (F32 [batch, tokens, hidden]), past_key.N and past_value.N for every layer N (F32"
           + " [batch, key heads, tokens, head size]); the mask covers past and new tokens.",
-      "Outputs, F32: logits; with labels loss; on request aux_loss, hidden_states.N, attentions.N,"
+      "Outputs, F32: logits, or last_hidden_state from a model without a head; with labels loss; on"
+          + " request aux_loss, hidden_states.N, attentions.N,"
           + " router_logits.N, past_key.N, past_value.N."
     },
     mixinStandardHelpOptions = true,
@@ -94,14 +97,17 @@ final class ForwardCommand implements Callable<Integer> {
     // Shared, for the workers read embeddings from it.
     try (Arena arena = Arena.ofShared()) {
       TensorSource source = TensorSource.open(inputs, arena);
-      try (GraniteForCausalLM granite = compute.load(ModelSource.locate(model))) {
+      try (GranitePreTrainedModel granite =
+          GranitePreTrainedModel.open(
+                  ModelSource.locate(model), compute.workers(), compute.access())
+              .withPrecision(compute.precision())) {
         forward(granite, source, arena);
       }
     }
     return Main.DONE;
   }
 
-  private void forward(GraniteForCausalLM granite, TensorSource source, Arena arena)
+  private void forward(GranitePreTrainedModel granite, TensorSource source, Arena arena)
       throws IOException {
     GraniteConfig config = granite.config();
     if (outputRouterLogits && !(config instanceof GraniteMoeConfig)) {
@@ -118,10 +124,17 @@ final class ForwardCommand implements Callable<Integer> {
           .outputAttentions(outputAttentions)
           .outputRouterLogits(outputRouterLogits)
           .logitsToKeep(logitsToKeep);
-      try (ForwardOutput output = granite.forward(input.build())) {
+      try (ModelOutput output = forward(granite, input.build())) {
         SafetensorsWriter.write(outputs, results(output, config, arena), Map.of());
       }
     }
+  }
+
+  private static ModelOutput forward(GranitePreTrainedModel granite, ForwardInput input) {
+    return switch (granite) {
+      case GraniteModel model -> model.forward(input);
+      case GraniteForCausalLM model -> model.forward(input);
+    };
   }
 
   /** A misspelt mask would otherwise change the results in silence. */
@@ -195,10 +208,10 @@ final class ForwardCommand implements Callable<Integer> {
     }
   }
 
-  private Map<String, Tensor> results(ForwardOutput output, GraniteConfig config, Arena arena) {
+  private Map<String, Tensor> results(ModelOutput output, GraniteConfig config, Arena arena) {
     int layers = config.numHiddenLayers();
     Map<String, Tensor> results = new LinkedHashMap<>();
-    for (String role : new String[] {"logits", "loss", "aux_loss"}) {
+    for (String role : new String[] {"logits", "last_hidden_state", "loss", "aux_loss"}) {
       ForwardOutputs.find(output, role, layers, arena).ifPresent(t -> results.put(role, t));
     }
     for (String kind : new String[] {"hidden_states", "attentions", "router_logits"}) {
@@ -216,7 +229,7 @@ final class ForwardCommand implements Callable<Integer> {
   }
 
   private static void put(
-      Map<String, Tensor> results, ForwardOutput output, String role, int layers, Arena arena) {
+      Map<String, Tensor> results, ModelOutput output, String role, int layers, Arena arena) {
     ForwardOutputs.find(output, role, layers, arena).ifPresent(t -> results.put(role, t));
   }
 }

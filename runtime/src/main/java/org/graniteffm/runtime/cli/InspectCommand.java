@@ -18,6 +18,7 @@ import org.graniteffm.runtime.config.GraniteMoeConfig;
 import org.graniteffm.runtime.model.Costs;
 import org.graniteffm.runtime.model.KvCache;
 import org.graniteffm.runtime.model.MemoryNeeds;
+import org.graniteffm.runtime.model.Precision;
 import org.graniteffm.runtime.safetensors.Checkpoint;
 import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.safetensors.SafetensorsFile;
@@ -148,7 +149,7 @@ final class InspectCommand implements Callable<Integer> {
     int threads = Runtime.getRuntime().availableProcessors();
     MemoryNeeds needs;
     try {
-      needs = MemoryNeeds.of(config, weights, batch, tokens, threads);
+      needs = MemoryNeeds.of(config, weights, batch, tokens, threads, Precision.AUTO);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), "--context, --batch: " + e.getMessage(), e);
     }

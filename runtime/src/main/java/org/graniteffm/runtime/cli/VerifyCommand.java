@@ -59,9 +59,8 @@ final class VerifyCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     compute.apply();
     Workers workers = compute.workers();
-    Arithmetic arithmetic =
-        Arithmetic.of(compute.precision().toString(), NativeLibraries.activeIsa());
-    Verifier verifier = new Verifier(arithmetic, workers, compute.access());
+    Arithmetic arithmetic = Arithmetic.of(compute.precision());
+    Verifier verifier = new Verifier(arithmetic, compute.precision(), workers, compute.access());
     List<Path> cases = new ArrayList<>();
     for (Path directory : directories) {
       cases.addAll(GoldenCase.find(directory));

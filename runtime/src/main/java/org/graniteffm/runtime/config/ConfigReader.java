@@ -72,6 +72,10 @@ final class ConfigReader {
       throw new UnsupportedModelException(
           fields.where("is_encoder_decoder") + ": true is not supported, only false");
     }
+    if (fields.object("pruned_heads").filter(heads -> !heads.names().isEmpty()).isPresent()) {
+      throw new UnsupportedModelException(
+          fields.where("pruned_heads") + ": pruned attention heads are not supported, only none");
+    }
     int positions = fields.integer("max_position_embeddings", 2048);
     builder
         .vocabSize(fields.integer("vocab_size", 32000))
@@ -91,6 +95,9 @@ final class ConfigReader {
         .hiddenAct(activation(fields))
         .ropeParameters(rope(fields, positions))
         .initializerRange(fields.number("initializer_range", 0.02))
+        .attentionDropout(fields.number("attention_dropout").orElse(0))
+        .useCache(!fields.has("use_cache") || fields.bool("use_cache", true))
+        .architectures(fields.strings("architectures").orElse(List.of()))
         .padTokenId(fields.integer("pad_token_id"));
     fields.integer("num_key_value_heads").ifPresent(builder::numKeyValueHeads);
     fields.integer("head_dim").ifPresent(builder::headDim);

@@ -23,7 +23,10 @@ final class ConfigWriter {
 
   static String write(GraniteConfig config, ConfigStyle style, DType dtype) {
     Map<String, Object> fields = new TreeMap<>(config.fields()); // sorted, as transformers does
-    fields.put("architectures", List.of(architecture(config)));
+    List<String> architectures = config.architectures();
+    fields.put(
+        "architectures",
+        architectures.isEmpty() ? List.of(config.classPrefix() + "ForCausalLM") : architectures);
     fields.put("hidden_act", config.hiddenAct().names().getFirst());
     if ((long) config.headDim() * config.numAttentionHeads() == config.hiddenSize()) {
       fields.remove("head_dim"); // the classes do not declare it
@@ -37,14 +40,6 @@ final class ConfigWriter {
       fields.put(style == ConfigStyle.TRANSFORMERS_4 ? "torch_dtype" : "dtype", torchName(dtype));
     }
     return json(fields);
-  }
-
-  private static String architecture(GraniteConfig config) {
-    return switch (config) {
-      case GraniteMoeSharedConfig _ -> "GraniteMoeSharedForCausalLM";
-      case GraniteMoeConfig _ -> "GraniteMoeForCausalLM";
-      case GraniteConfig _ -> "GraniteForCausalLM";
-    };
   }
 
   private static String torchName(DType dtype) {

@@ -24,124 +24,92 @@ import org.graniteffm.runtime.tensor.DType;
 public sealed class GraniteConfig permits GraniteMoeConfig {
   private static final int WIDEST = 1 << 20;
 
-  private final int vocabSize;
-  private final int hiddenSize;
-  private final int intermediateSize;
-  private final int numHiddenLayers;
-  private final int numAttentionHeads;
+  /** What was built, in a copy that nobody else has: so each field is declared once. */
+  final Builder<?> values;
+
   private final int numKeyValueHeads;
   private final int headDim;
-  private final int maxPositionEmbeddings;
-  private final double rmsNormEps;
-  private final double embeddingMultiplier;
-  private final double residualMultiplier;
-  private final double attentionMultiplier;
-  private final double logitsScaling;
-  private final boolean tieWordEmbeddings;
-  private final boolean attentionBias;
-  private final boolean mlpBias;
-  private final Activation hiddenAct;
-  private final RopeParameters ropeParameters;
-  private final OptionalInt bosTokenId;
-  private final OptionalInt padTokenId;
-  private final List<Integer> eosTokenIds;
-  private final double initializerRange;
-  private final int numLocalExperts;
-  private final int numExpertsPerTok;
-  private final boolean outputRouterLogits;
-  private final double routerAuxLossCoef;
-  private final int sharedIntermediateSize;
 
-  GraniteConfig(Builder<?> b) {
-    vocabSize = b.vocabSize;
-    hiddenSize = b.hiddenSize;
-    intermediateSize = b.intermediateSize;
-    numHiddenLayers = b.numHiddenLayers;
-    numAttentionHeads = b.numAttentionHeads;
-    maxPositionEmbeddings = b.maxPositionEmbeddings;
-    Ranges.integer("vocab_size", vocabSize, 1, Integer.MAX_VALUE);
-    Ranges.integer("hidden_size", hiddenSize, 1, WIDEST);
-    Ranges.integer("intermediate_size", intermediateSize, 1, WIDEST);
-    Ranges.integer("num_hidden_layers", numHiddenLayers, 1, 10_000);
-    Ranges.integer("num_attention_heads", numAttentionHeads, 1, 1 << 16);
-    numKeyValueHeads = b.numKeyValueHeads.orElse(numAttentionHeads);
-    Ranges.integer("num_key_value_heads", numKeyValueHeads, 1, numAttentionHeads);
-    if (numAttentionHeads % numKeyValueHeads != 0) {
+  GraniteConfig(Builder<?> builder) {
+    Builder<?> b = builder.copy();
+    values = b;
+    Ranges.integer("vocab_size", b.vocabSize, 1, Integer.MAX_VALUE);
+    Ranges.integer("hidden_size", b.hiddenSize, 1, WIDEST);
+    Ranges.integer("intermediate_size", b.intermediateSize, 1, WIDEST);
+    Ranges.integer("num_hidden_layers", b.numHiddenLayers, 1, 10_000);
+    Ranges.integer("num_attention_heads", b.numAttentionHeads, 1, 1 << 16);
+    numKeyValueHeads = b.numKeyValueHeads.orElse(b.numAttentionHeads);
+    Ranges.integer("num_key_value_heads", numKeyValueHeads, 1, b.numAttentionHeads);
+    if (b.numAttentionHeads % numKeyValueHeads != 0) {
       throw new IllegalArgumentException(
           "num_attention_heads: %d is not a multiple of num_key_value_heads, %d"
-              .formatted(numAttentionHeads, numKeyValueHeads));
+              .formatted(b.numAttentionHeads, numKeyValueHeads));
     }
-    if (b.headDim.isEmpty() && hiddenSize % numAttentionHeads != 0) {
+    if (b.headDim.isEmpty() && b.hiddenSize % b.numAttentionHeads != 0) {
       throw new IllegalArgumentException(
           "hidden_size: %d is not a multiple of num_attention_heads, %d, and head_dim is not given"
-              .formatted(hiddenSize, numAttentionHeads));
+              .formatted(b.hiddenSize, b.numAttentionHeads));
     }
-    headDim = b.headDim.orElse(hiddenSize / numAttentionHeads);
+    headDim = b.headDim.orElse(b.hiddenSize / b.numAttentionHeads);
     Ranges.integer("head_dim", headDim, 2, 1 << 16);
     if (headDim % 2 != 0) {
       throw new IllegalArgumentException(
           ("head_dim: %d is odd, rotary positions need pairs"
                   + " (default: hidden_size / num_attention_heads, %d / %d)")
-              .formatted(headDim, hiddenSize, numAttentionHeads));
+              .formatted(headDim, b.hiddenSize, b.numAttentionHeads));
     }
-    Ranges.integer("num_attention_heads * head_dim", (long) numAttentionHeads * headDim, 2, WIDEST);
-    Ranges.integer("max_position_embeddings", maxPositionEmbeddings, 1, Integer.MAX_VALUE);
+    Ranges.integer(
+        "num_attention_heads * head_dim", (long) b.numAttentionHeads * headDim, 2, WIDEST);
+    Ranges.integer("max_position_embeddings", b.maxPositionEmbeddings, 1, Integer.MAX_VALUE);
+    checkRope(b.ropeParameters);
 
-    rmsNormEps = b.rmsNormEps;
-    embeddingMultiplier = b.embeddingMultiplier;
-    residualMultiplier = b.residualMultiplier;
-    attentionMultiplier = b.attentionMultiplier;
-    logitsScaling = b.logitsScaling;
-    if (!(rmsNormEps >= 0 && rmsNormEps <= 1)) {
-      throw new IllegalArgumentException("rms_norm_eps: " + rmsNormEps + " is outside 0 to 1");
+    if (!(b.rmsNormEps >= 0 && b.rmsNormEps <= 1)) {
+      throw new IllegalArgumentException("rms_norm_eps: " + b.rmsNormEps + " is outside 0 to 1");
     }
-    Ranges.finite("embedding_multiplier", embeddingMultiplier);
-    Ranges.finite("residual_multiplier", residualMultiplier);
-    Ranges.finite("attention_multiplier", attentionMultiplier);
-    Ranges.above("logits_scaling", logitsScaling, 0);
+    Ranges.finite("embedding_multiplier", b.embeddingMultiplier);
+    Ranges.finite("residual_multiplier", b.residualMultiplier);
+    Ranges.finite("attention_multiplier", b.attentionMultiplier);
+    Ranges.above("logits_scaling", b.logitsScaling, 0);
+    Ranges.atLeast("initializer_range", b.initializerRange, 0);
+    if (!(b.attentionDropout >= 0 && b.attentionDropout <= 1)) {
+      throw new IllegalArgumentException(
+          "attention_dropout: " + b.attentionDropout + " is outside 0 to 1");
+    }
+    checkTokens(b);
 
-    tieWordEmbeddings = b.tieWordEmbeddings;
-    attentionBias = b.attentionBias;
-    mlpBias = b.mlpBias;
-    hiddenAct = b.hiddenAct;
-    ropeParameters = b.ropeParameters;
-    checkRope();
-    // Defaults are those of the classes in transformers, 1 and 2 whatever the vocabulary: only
-    // what was set can be wrong.
-    bosTokenId = b.bosTokenId;
-    padTokenId = b.padTokenId;
-    eosTokenIds = b.eosTokenIds;
-    if (b.bosGiven && bosTokenId.isPresent()) {
-      Ranges.integer("bos_token_id", bosTokenId.getAsInt(), 0, vocabSize - 1L);
-    }
-    if (padTokenId.isPresent()) {
-      Ranges.integer("pad_token_id", padTokenId.getAsInt(), 0, vocabSize - 1L);
-    }
-    if (b.eosGiven) {
-      for (int id : eosTokenIds) {
-        Ranges.integer("eos_token_id", id, 0, vocabSize - 1L);
-      }
-    }
-    initializerRange = b.initializerRange;
-    Ranges.atLeast("initializer_range", initializerRange, 0);
-    numLocalExperts = b.numLocalExperts;
-    numExpertsPerTok = b.numExpertsPerTok;
-    outputRouterLogits = b.outputRouterLogits;
-    routerAuxLossCoef = b.routerAuxLossCoef;
-    sharedIntermediateSize = b.sharedIntermediateSize;
-    Ranges.integer("shared_intermediate_size", sharedIntermediateSize, 0, WIDEST);
+    Ranges.integer("shared_intermediate_size", b.sharedIntermediateSize, 0, WIDEST);
     if (this instanceof GraniteMoeConfig) {
-      Ranges.integer("num_local_experts", numLocalExperts, 1, 1 << 16);
-      Ranges.integer("num_experts_per_tok", numExpertsPerTok, 1, numLocalExperts);
-      Ranges.atLeast("router_aux_loss_coef", routerAuxLossCoef, 0);
-      if (mlpBias) {
+      Ranges.integer("num_local_experts", b.numLocalExperts, 1, 1 << 16);
+      Ranges.integer("num_experts_per_tok", b.numExpertsPerTok, 1, b.numLocalExperts);
+      Ranges.atLeast("router_aux_loss_coef", b.routerAuxLossCoef, 0);
+      if (b.mlpBias) {
         throw new IllegalArgumentException(
             "mlp_bias: true is not possible in a mixture of experts, only false");
       }
     }
   }
 
-  private void checkRope() {
+  /**
+   * Defaults are those of the classes in transformers, 1 and 2 whatever the vocabulary: only what
+   * was set can be wrong.
+   */
+  private static void checkTokens(Builder<?> b) {
+    long last = b.vocabSize - 1L;
+    if (b.bosGiven && b.bosTokenId.isPresent()) {
+      Ranges.integer("bos_token_id", b.bosTokenId.getAsInt(), 0, last);
+    }
+    if (b.padTokenId.isPresent()) {
+      Ranges.integer("pad_token_id", b.padTokenId.getAsInt(), 0, last);
+    }
+    if (b.eosGiven) {
+      for (int id : b.eosTokenIds) {
+        Ranges.integer("eos_token_id", id, 0, last);
+      }
+    }
+  }
+
+  private void checkRope(RopeParameters ropeParameters) {
+    int maxPositionEmbeddings = values.maxPositionEmbeddings;
     switch (ropeParameters.type()) {
       case LONGROPE -> {
         int pairs = ropeParameters.shortFactor().size();
@@ -237,7 +205,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return rows of the embedding matrix
    */
   public int vocabSize() {
-    return vocabSize;
+    return values.vocabSize;
   }
 
   /**
@@ -246,7 +214,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return width of the residual stream, in elements
    */
   public int hiddenSize() {
-    return hiddenSize;
+    return values.hiddenSize;
   }
 
   /**
@@ -256,7 +224,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    *     expert
    */
   public int intermediateSize() {
-    return intermediateSize;
+    return values.intermediateSize;
   }
 
   /**
@@ -265,7 +233,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return number of decoder layers
    */
   public int numHiddenLayers() {
-    return numHiddenLayers;
+    return values.numHiddenLayers;
   }
 
   /**
@@ -274,7 +242,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return number of query heads
    */
   public int numAttentionHeads() {
-    return numAttentionHeads;
+    return values.numAttentionHeads;
   }
 
   /**
@@ -301,7 +269,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return context length, in tokens
    */
   public int maxPositionEmbeddings() {
-    return maxPositionEmbeddings;
+    return values.maxPositionEmbeddings;
   }
 
   /**
@@ -310,7 +278,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return what is added to the mean square in every norm, rounded to single precision
    */
   public float rmsNormEps() {
-    return (float) rmsNormEps;
+    return (float) values.rmsNormEps;
   }
 
   /**
@@ -319,7 +287,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return factor of the embeddings, rounded to single precision
    */
   public float embeddingMultiplier() {
-    return (float) embeddingMultiplier;
+    return (float) values.embeddingMultiplier;
   }
 
   /**
@@ -328,7 +296,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return factor of each block's output before it is added, rounded to single precision
    */
   public float residualMultiplier() {
-    return (float) residualMultiplier;
+    return (float) values.residualMultiplier;
   }
 
   /**
@@ -337,7 +305,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return factor of the attention scores, in place of 1/√head_dim, rounded to single precision
    */
   public float attentionMultiplier() {
-    return (float) attentionMultiplier;
+    return (float) values.attentionMultiplier;
   }
 
   /**
@@ -346,7 +314,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return divisor of the logits, rounded to single precision
    */
   public float logitsScaling() {
-    return (float) logitsScaling;
+    return (float) values.logitsScaling;
   }
 
   /**
@@ -355,7 +323,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return whether the output head is the embedding matrix
    */
   public boolean tieWordEmbeddings() {
-    return tieWordEmbeddings;
+    return values.tieWordEmbeddings;
   }
 
   /**
@@ -364,7 +332,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return whether the attention's four projections have a bias
    */
   public boolean attentionBias() {
-    return attentionBias;
+    return values.attentionBias;
   }
 
   /**
@@ -374,7 +342,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    *     experts
    */
   public boolean mlpBias() {
-    return mlpBias;
+    return values.mlpBias;
   }
 
   /**
@@ -383,7 +351,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return activation of the feed-forward gate
    */
   public Activation hiddenAct() {
-    return hiddenAct;
+    return values.hiddenAct;
   }
 
   /**
@@ -392,7 +360,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return parameters of the rotary positions, all defaults filled in
    */
   public RopeParameters ropeParameters() {
-    return ropeParameters;
+    return values.ropeParameters;
   }
 
   /**
@@ -401,7 +369,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return the start token, if there is one
    */
   public OptionalInt bosTokenId() {
-    return bosTokenId;
+    return values.bosTokenId;
   }
 
   /**
@@ -410,7 +378,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return the padding token, if there is one
    */
   public OptionalInt padTokenId() {
-    return padTokenId;
+    return values.padTokenId;
   }
 
   /**
@@ -419,36 +387,64 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    * @return the tokens that end a text, possibly none; unmodifiable
    */
   public List<Integer> eosTokenIds() {
-    return eosTokenIds;
+    return values.eosTokenIds;
   }
 
   /**
-   * Returns {@code initializer_range}, which matters only to training.
+   * Returns {@code initializer_range}, which matters only to fresh weights.
    *
-   * @return standard deviation of fresh weights
+   * @return their standard deviation
    */
   public double initializerRange() {
-    return initializerRange;
+    return values.initializerRange;
   }
 
-  int experts() {
-    return numLocalExperts;
+  /**
+   * Returns {@code attention_dropout}, which matters only to training.
+   *
+   * @return share of the attention probabilities that training drops
+   */
+  public double attentionDropout() {
+    return values.attentionDropout;
   }
 
-  int expertsPerToken() {
-    return numExpertsPerTok;
+  /**
+   * Returns {@code use_cache}. Nothing here follows it: each call says for itself whether it wants
+   * a cache.
+   *
+   * @return whether a pass returns its keys and values by default
+   */
+  public boolean useCache() {
+    return values.useCache;
   }
 
-  boolean routerLogits() {
-    return outputRouterLogits;
+  /**
+   * Returns {@code architectures}, the classes of transformers that the checkpoint was saved from.
+   * No part of {@link #equals}: it says which head stands behind the model, not what the model is.
+   *
+   * @return names such as GraniteForCausalLM, none where the file has none; unmodifiable
+   */
+  public List<String> architectures() {
+    return values.architectures;
   }
 
-  int sharedSize() {
-    return sharedIntermediateSize;
+  /**
+   * Returns what the names of transformers' classes for this kind of model begin with.
+   *
+   * @return {@code Granite}, {@code GraniteMoe} or {@code GraniteMoeShared}
+   */
+  public String classPrefix() {
+    return "Granite";
   }
 
-  double auxLossCoef() {
-    return routerAuxLossCoef;
+  /**
+   * Starts to describe a model like this one.
+   *
+   * @return a builder of the same kind that holds what this configuration was built from; what it
+   *     derived from other fields, such as head_dim, is derived anew
+   */
+  public Builder<?> toBuilder() {
+    return values.copy();
   }
 
   /**
@@ -465,40 +461,42 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
     return ConfigWriter.write(this, Objects.requireNonNull(style, "style"), dtype);
   }
 
-  /** All fields under their Hugging Face names. */
+  /** All fields but architectures, under their Hugging Face names. */
   Map<String, Object> fields() {
     Map<String, Object> all = new LinkedHashMap<>();
     all.put("model_type", modelType());
-    all.put("vocab_size", vocabSize);
-    all.put("hidden_size", hiddenSize);
-    all.put("intermediate_size", intermediateSize);
-    all.put("num_hidden_layers", numHiddenLayers);
-    all.put("num_attention_heads", numAttentionHeads);
+    all.put("vocab_size", values.vocabSize);
+    all.put("hidden_size", values.hiddenSize);
+    all.put("intermediate_size", values.intermediateSize);
+    all.put("num_hidden_layers", values.numHiddenLayers);
+    all.put("num_attention_heads", values.numAttentionHeads);
     all.put("num_key_value_heads", numKeyValueHeads);
     all.put("head_dim", headDim);
-    all.put("max_position_embeddings", maxPositionEmbeddings);
-    all.put("rms_norm_eps", rmsNormEps);
-    all.put("embedding_multiplier", embeddingMultiplier);
-    all.put("residual_multiplier", residualMultiplier);
-    all.put("attention_multiplier", attentionMultiplier);
-    all.put("logits_scaling", logitsScaling);
-    all.put("tie_word_embeddings", tieWordEmbeddings);
-    all.put("attention_bias", attentionBias);
-    all.put("mlp_bias", mlpBias);
-    all.put("hidden_act", hiddenAct);
-    all.put("rope_parameters", ropeParameters);
-    all.put("bos_token_id", bosTokenId);
-    all.put("pad_token_id", padTokenId);
-    all.put("eos_token_id", eosTokenIds);
-    all.put("initializer_range", initializerRange);
+    all.put("max_position_embeddings", values.maxPositionEmbeddings);
+    all.put("rms_norm_eps", values.rmsNormEps);
+    all.put("embedding_multiplier", values.embeddingMultiplier);
+    all.put("residual_multiplier", values.residualMultiplier);
+    all.put("attention_multiplier", values.attentionMultiplier);
+    all.put("logits_scaling", values.logitsScaling);
+    all.put("tie_word_embeddings", values.tieWordEmbeddings);
+    all.put("attention_bias", values.attentionBias);
+    all.put("mlp_bias", values.mlpBias);
+    all.put("hidden_act", values.hiddenAct);
+    all.put("rope_parameters", values.ropeParameters);
+    all.put("bos_token_id", values.bosTokenId);
+    all.put("pad_token_id", values.padTokenId);
+    all.put("eos_token_id", values.eosTokenIds);
+    all.put("initializer_range", values.initializerRange);
+    all.put("attention_dropout", values.attentionDropout);
+    all.put("use_cache", values.useCache);
     if (this instanceof GraniteMoeConfig) {
-      all.put("num_local_experts", numLocalExperts);
-      all.put("num_experts_per_tok", numExpertsPerTok);
-      all.put("output_router_logits", outputRouterLogits);
-      all.put("router_aux_loss_coef", routerAuxLossCoef);
+      all.put("num_local_experts", values.numLocalExperts);
+      all.put("num_experts_per_tok", values.numExpertsPerTok);
+      all.put("output_router_logits", values.outputRouterLogits);
+      all.put("router_aux_loss_coef", values.routerAuxLossCoef);
     }
     if (this instanceof GraniteMoeSharedConfig) {
-      all.put("shared_intermediate_size", sharedIntermediateSize);
+      all.put("shared_intermediate_size", values.sharedIntermediateSize);
     }
     return all;
   }
@@ -524,7 +522,7 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
    *
    * @param <B> the builder's own type
    */
-  public abstract static sealed class Builder<B extends Builder<B>>
+  public abstract static sealed class Builder<B extends Builder<B>> implements Cloneable
       permits DenseBuilder, GraniteMoeConfig.Builder {
     private int vocabSize = 32000;
     private int hiddenSize = 4096;
@@ -550,6 +548,9 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
     private List<Integer> eosTokenIds = List.of(2);
     private boolean eosGiven;
     private double initializerRange = 0.02;
+    private double attentionDropout;
+    private boolean useCache = true;
+    private List<String> architectures = List.of();
     // for GraniteMoeConfig.Builder; here, because the configuration's constructor checks them
     int numLocalExperts = 8;
     int numExpertsPerTok = 2;
@@ -560,6 +561,16 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
     Builder() {}
 
     abstract B self();
+
+    /** All values are immutable. */
+    @SuppressWarnings("unchecked") // a clone is of the same class
+    final B copy() {
+      try {
+        return (B) clone();
+      } catch (CloneNotSupportedException e) {
+        throw new AssertionError(e);
+      }
+    }
 
     /**
      * Checks the fields and makes the configuration.
@@ -816,6 +827,39 @@ public sealed class GraniteConfig permits GraniteMoeConfig {
      */
     public B initializerRange(double value) {
       initializerRange = value;
+      return self();
+    }
+
+    /**
+     * Sets {@code attention_dropout}; default 0.0. Of no effect here.
+     *
+     * @param value share of the attention probabilities that training drops: 0 to 1
+     * @return this
+     */
+    public B attentionDropout(double value) {
+      attentionDropout = value;
+      return self();
+    }
+
+    /**
+     * Sets {@code use_cache}; default true. Of no effect here.
+     *
+     * @param value whether a pass returns its keys and values by default
+     * @return this
+     */
+    public B useCache(boolean value) {
+      useCache = value;
+      return self();
+    }
+
+    /**
+     * Sets {@code architectures}; default none.
+     *
+     * @param value names of transformers' classes
+     * @return this
+     */
+    public B architectures(List<String> value) {
+      architectures = List.copyOf(value);
       return self();
     }
   }

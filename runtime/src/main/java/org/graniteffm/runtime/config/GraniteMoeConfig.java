@@ -23,13 +23,23 @@ public sealed class GraniteMoeConfig extends GraniteConfig permits GraniteMoeSha
     return "granitemoe";
   }
 
+  @Override
+  public String classPrefix() {
+    return "GraniteMoe";
+  }
+
+  @Override
+  public Builder<?> toBuilder() {
+    return (Builder<?>) super.toBuilder();
+  }
+
   /**
    * Returns {@code num_local_experts}.
    *
    * @return number of experts in each layer
    */
   public int numLocalExperts() {
-    return experts();
+    return values.numLocalExperts;
   }
 
   /**
@@ -38,7 +48,7 @@ public sealed class GraniteMoeConfig extends GraniteConfig permits GraniteMoeSha
    * @return number of experts that work on a token
    */
   public int numExpertsPerTok() {
-    return expertsPerToken();
+    return values.numExpertsPerTok;
   }
 
   /**
@@ -48,7 +58,7 @@ public sealed class GraniteMoeConfig extends GraniteConfig permits GraniteMoeSha
    *     as in all granitemoe
    */
   public int sharedIntermediateSize() {
-    return sharedSize();
+    return values.sharedIntermediateSize;
   }
 
   /**
@@ -57,7 +67,7 @@ public sealed class GraniteMoeConfig extends GraniteConfig permits GraniteMoeSha
    * @return whether a forward pass returns the router's logits unless told otherwise
    */
   public boolean outputRouterLogits() {
-    return routerLogits();
+    return values.outputRouterLogits;
   }
 
   /**
@@ -66,7 +76,7 @@ public sealed class GraniteMoeConfig extends GraniteConfig permits GraniteMoeSha
    * @return weight of the balancing loss
    */
   public double routerAuxLossCoef() {
-    return auxLossCoef();
+    return values.routerAuxLossCoef;
   }
 
   /**

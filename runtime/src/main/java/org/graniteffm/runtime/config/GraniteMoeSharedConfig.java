@@ -23,6 +23,16 @@ public final class GraniteMoeSharedConfig extends GraniteMoeConfig {
     return "granitemoeshared";
   }
 
+  @Override
+  public String classPrefix() {
+    return "GraniteMoeShared";
+  }
+
+  @Override
+  public Builder toBuilder() {
+    return (Builder) super.toBuilder();
+  }
+
   /** Collects fields; {@link #build} checks them. */
   public static final class Builder extends GraniteMoeConfig.Builder<Builder> {
     private Builder() {}

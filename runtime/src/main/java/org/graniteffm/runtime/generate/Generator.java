@@ -14,6 +14,7 @@ import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.RopeType;
 import org.graniteffm.runtime.model.ExclusiveUse;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
+import org.graniteffm.runtime.model.GranitePreTrainedModel;
 import org.graniteffm.runtime.model.Session;
 
 /**
@@ -112,7 +113,7 @@ public final class Generator implements AutoCloseable {
       BooleanSupplier cancelled) {
     checkSupported(config);
     exclusive.enter();
-    try (GraniteForCausalLM.Use _ = model.use()) {
+    try (GranitePreTrainedModel.Use _ = model.use()) {
       int group = Math.max(config.numBeams(), config.numReturnSequences());
       checkPrompts(inputIds, attentionMask, group);
       int promptLength = inputIds[0].length;

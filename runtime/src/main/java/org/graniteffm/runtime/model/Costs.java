@@ -1,5 +1,6 @@
 package org.graniteffm.runtime.model;
 
+import java.util.List;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
@@ -56,16 +57,17 @@ public final class Costs {
    * @return its costs
    * @throws ClosedException if the model is closed
    */
-  public static Costs of(GraniteForCausalLM model) {
-    try (GraniteForCausalLM.Use _ = model.use()) {
-      return of(model.config(), model.checkpoint());
+  public static Costs of(GranitePreTrainedModel model) {
+    try (GranitePreTrainedModel.Use _ = model.use()) {
+      return of(model.config(), model.checkpoint(), model instanceof GraniteForCausalLM);
     } catch (ModelFormatException e) {
       throw new IllegalStateException("the model was open without all its tensors", e);
     }
   }
 
   /**
-   * Counts the weights of a checkpoint that need not be open as a model.
+   * Counts the weights of a checkpoint that need not be open as a model: the head of a language
+   * model unless its architectures say that there is none, and no other.
    *
    * @param config its configuration
    * @param checkpoint its tensors
@@ -73,10 +75,21 @@ public final class Costs {
    * @throws ModelFormatException if a tensor is missing that the model needs
    */
   public static Costs of(GraniteConfig config, Checkpoint checkpoint) throws ModelFormatException {
-    Counter counter = new Counter(checkpoint);
-    Count embedding = counter.count("model.embed_tokens.weight");
-    boolean tied = config.tieWordEmbeddings() && checkpoint.find("lm_head.weight") == null;
-    Count head = tied ? embedding : counter.count("lm_head.weight");
+    List<String> classes = config.architectures();
+    boolean withHead =
+        classes.isEmpty() || classes.stream().anyMatch(c -> c.endsWith("ForCausalLM"));
+    return of(config, checkpoint, withHead);
+  }
+
+  private static Costs of(GraniteConfig config, Checkpoint checkpoint, boolean withHead)
+      throws ModelFormatException {
+    Counter counter = new Counter(new StoredTensors(checkpoint));
+    Count embedding = counter.count(StoredTensors.EMBEDDING);
+    Count head = new Count();
+    if (withHead) {
+      boolean tied = config.tieWordEmbeddings() && checkpoint.find(StoredTensors.HEAD) == null;
+      head = tied ? embedding : counter.count(StoredTensors.HEAD);
+    }
     Count block = counter.count("model.norm.weight");
     Count experts = new Count();
     for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
@@ -88,9 +101,9 @@ public final class Costs {
       }
       if (config instanceof GraniteMoeConfig mixture) {
         String moe = prefix + "block_sparse_moe.";
-        block.add(counter.either(moe + "router.layer.weight", moe + "router.weight"));
-        experts.add(counter.either(moe + "input_linear.weight", moe + "experts.gate_up_proj"));
-        experts.add(counter.either(moe + "output_linear.weight", moe + "experts.down_proj"));
+        block.add(counter.count(moe + "router.layer.weight"));
+        experts.add(counter.count(moe + "input_linear.weight"));
+        experts.add(counter.count(moe + "output_linear.weight"));
         if (mixture.sharedIntermediateSize() > 0) {
           block.add(counter.count(prefix + "shared_mlp.input_linear.weight"));
           block.add(counter.count(prefix + "shared_mlp.output_linear.weight"));
@@ -118,23 +131,18 @@ public final class Costs {
   }
 
   /** Finds tensors; their shapes are checked where they are bound. */
-  private record Counter(Checkpoint checkpoint) {
+  private record Counter(StoredTensors tensors) {
     Count count(String name) throws ModelFormatException {
-      Tensor tensor = checkpoint.find(name);
+      Tensor tensor = tensors.find(name);
       if (tensor == null) {
         throw new ModelFormatException(
-            checkpoint.directory() + ": tensor " + name + ": expected, found none of that name");
+            tensors + ": tensor " + tensors.nameOf(name) + ": expected, found none of that name");
       }
       Count count = new Count();
       count.parameters = tensor.elementCount();
       count.vectorParameters = tensor.rank() == 1 ? count.parameters : 0;
       count.bytes = tensor.elementCount() * tensor.dtype().byteSize();
       return count;
-    }
-
-    Count either(String published, String inMemory) throws ModelFormatException {
-      boolean second = checkpoint.find(published) == null && checkpoint.find(inMemory) != null;
-      return count(second ? inMemory : published);
     }
 
     Count linear(String name, boolean bias) throws ModelFormatException {
@@ -227,6 +235,6 @@ public final class Costs {
    */
   public static long scratchBytes(GraniteConfig config, long tokens) {
     int rows = Math.clamp(tokens, 1, Session.BLOCK_ROWS);
-    return Scratch.byteSize(config, rows) + (long) config.vocabSize() * Float.BYTES;
+    return Scratch.byteSize(config, rows, false) + (long) config.vocabSize() * Float.BYTES;
   }
 }

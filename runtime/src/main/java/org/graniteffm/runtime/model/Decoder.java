@@ -3,12 +3,14 @@ package org.graniteffm.runtime.model;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.graniteffm.bindings.NativeLibraries;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
 import org.graniteffm.runtime.ops.Matrix;
 import org.graniteffm.runtime.ops.Ops;
 import org.graniteffm.runtime.ops.Ops.CacheView;
 import org.graniteffm.runtime.ops.Workers;
+import org.graniteffm.runtime.tensor.DType;
 
 /**
  * The forward pass: a block of new tokens of each sequence through all layers, their keys and
@@ -21,17 +23,19 @@ final class Decoder implements AutoCloseable {
   private final Weights weights;
   private final float eps;
   private final float residualMultiplier;
+  private final boolean rounds;
   private final Arena arena = Arena.ofShared();
   private final Ops ops;
   private final Rope rope;
   private final CacheView view = new CacheView();
   private Scratch s;
 
-  Decoder(GraniteConfig config, Weights weights, Workers workers) {
+  Decoder(GraniteConfig config, Weights weights, Workers workers, Precision precision) {
     this.config = config;
     this.weights = weights;
     eps = config.rmsNormEps();
     residualMultiplier = config.residualMultiplier();
+    rounds = precision == Precision.AUTO && NativeLibraries.hasMatrixUnit();
     try {
       ops = new Ops(arena, workers);
       rope = new Rope(config);
@@ -118,7 +122,7 @@ final class Decoder implements AutoCloseable {
       case Weights.Dense mlp -> dense(mlp, rows, s.f);
       case Weights.Moe moe -> {
         // f = Σ_{e in top k} w_e · W_out[e] (act(a) ⊙ b),  [a; b] = W_in[e] h
-        ops.linear(s.h, rows, 1f, moe.router(), s.routerLogits);
+        ops.linear(s.exactH, rows, 1f, moe.router(), s.routerLogits);
         if (recorder != null) {
           recorder.routerLogits(layer, s.routerLogits, in);
         }
@@ -133,6 +137,12 @@ final class Decoder implements AutoCloseable {
 
   /** out = W_down (act(W_gate h) ⊙ W_up h). */
   private void dense(Weights.Dense mlp, int rows, Matrix out) {
+    if (Ops.gatesPacked(config.hiddenAct(), s.h, rows, mlp.gate(), mlp.up())
+        && mlp.down().weight().dtype() == DType.BF16) {
+      ops.gatedPacked(s.h, rows, mlp.gate(), mlp.up(), s.gate);
+      ops.linearOfPacked(s.gate, rows, mlp.down(), out);
+      return;
+    }
     ops.linear(s.h, rows, mlp.gate(), s.gate, mlp.up(), s.up);
     ops.gate(config.hiddenAct(), s.gate, s.up, rows, s.gate);
     ops.linear(s.gate, rows, 1f, mlp.down(), out);
@@ -191,7 +201,7 @@ final class Decoder implements AutoCloseable {
       s.close();
       s = null;
     }
-    s = new Scratch(config, ops, rows);
+    s = new Scratch(config, ops, rows, rounds);
   }
 
   /** The last hidden states of the block before: {@code [batch * tokens, H]}. */

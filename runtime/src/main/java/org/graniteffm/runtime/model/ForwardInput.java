@@ -22,6 +22,7 @@ import org.graniteffm.runtime.tensor.Tensor;
  * @param outputRouterLogits whether to return router logits and the auxiliary loss (mixture of
  *     experts)
  * @param logitsToKeep logits of only so many last positions; 0 keeps all
+ * @param keptTokens logits of only these tokens of each sequence, in this order; or null
  */
 public record ForwardInput(
     int[][] inputIds,
@@ -34,7 +35,8 @@ public record ForwardInput(
     boolean outputHiddenStates,
     boolean outputAttentions,
     boolean outputRouterLogits,
-    int logitsToKeep) {
+    int logitsToKeep,
+    int[] keptTokens) {
 
   /**
    * Starts from token ids.
@@ -73,6 +75,7 @@ public record ForwardInput(
     private boolean outputAttentions;
     private boolean outputRouterLogits;
     private int logitsToKeep;
+    private int[] keptTokens;
 
     private Builder() {}
 
@@ -172,6 +175,19 @@ public record ForwardInput(
      */
     public Builder logitsToKeep(int count) {
       logitsToKeep = count;
+      keptTokens = null;
+      return this;
+    }
+
+    /**
+     * Keeps the logits of some tokens alone, such as the last ones of packed sequences.
+     *
+     * @param tokens which of the new tokens of each sequence, from 0, in any order
+     * @return this
+     */
+    public Builder logitsToKeep(int[] tokens) {
+      logitsToKeep = 0;
+      keptTokens = tokens;
       return this;
     }
 
@@ -192,7 +208,8 @@ public record ForwardInput(
           outputHiddenStates,
           outputAttentions,
           outputRouterLogits,
-          logitsToKeep);
+          logitsToKeep,
+          keptTokens);
     }
   }
 }

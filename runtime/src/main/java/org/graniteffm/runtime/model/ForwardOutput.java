@@ -1,38 +1,26 @@
 package org.graniteffm.runtime.model;
 
 import java.lang.foreign.Arena;
-import java.util.List;
 import java.util.OptionalDouble;
 import org.graniteffm.runtime.tensor.Tensor;
 
-/**
- * What {@link Session#forward} returns, under the names transformers' model outputs give it. Owns
- * its tensors, and the cache if the call made one: {@link #close} frees them all.
- */
-public final class ForwardOutput implements AutoCloseable {
-  private final Arena arena;
+/** What {@link Session#forward} returns: transformers' {@code CausalLMOutputWithPast}. */
+public final class ForwardOutput extends ModelOutput {
   private final Tensor logits;
   private final OptionalDouble loss;
   private final OptionalDouble lmLoss;
   private final OptionalDouble auxLoss;
-  private final List<Tensor> hiddenStates;
-  private final List<Tensor> attentions;
-  private final List<Tensor> routerLogits;
-  private final KvCache pastKeyValues;
-  private final KvCache ownCache;
 
   ForwardOutput(
       Arena arena,
+      Outputs outputs,
+      KvCache pastKeyValues,
+      boolean ownsCache,
       Tensor logits,
       OptionalDouble lmLoss,
       OptionalDouble auxLoss,
-      double auxLossCoefficient,
-      List<Tensor> hiddenStates,
-      List<Tensor> attentions,
-      List<Tensor> routerLogits,
-      KvCache pastKeyValues,
-      boolean ownsCache) {
-    this.arena = arena;
+      double auxLossCoefficient) {
+    super(arena, outputs, pastKeyValues, ownsCache);
     this.logits = logits;
     this.lmLoss = lmLoss;
     this.auxLoss = auxLoss;
@@ -40,11 +28,6 @@ public final class ForwardOutput implements AutoCloseable {
         lmLoss.isPresent() && auxLoss.isPresent()
             ? OptionalDouble.of(lmLoss.getAsDouble() + auxLossCoefficient * auxLoss.getAsDouble())
             : lmLoss;
-    this.hiddenStates = hiddenStates;
-    this.attentions = attentions;
-    this.routerLogits = routerLogits;
-    this.pastKeyValues = pastKeyValues;
-    this.ownCache = ownsCache ? pastKeyValues : null;
   }
 
   /**
@@ -83,52 +66,5 @@ public final class ForwardOutput implements AutoCloseable {
    */
   public OptionalDouble auxLoss() {
     return auxLoss;
-  }
-
-  /**
-   * The scaled embeddings, and what each layer returns; the last one is after the final norm.
-   *
-   * @return layers + 1 of {@code [batch, tokens, H]} F32, or none
-   */
-  public List<Tensor> hiddenStates() {
-    return hiddenStates;
-  }
-
-  /**
-   * Attention probabilities.
-   *
-   * @return for each layer {@code [batch, heads, tokens, past + tokens]} F32, or none
-   */
-  public List<Tensor> attentions() {
-    return attentions;
-  }
-
-  /**
-   * Router logits before softmax.
-   *
-   * @return for each layer {@code [batch * tokens, E]} F32, or none
-   */
-  public List<Tensor> routerLogits() {
-    return routerLogits;
-  }
-
-  /**
-   * The cache: the one that was given, or one that {@link #close} frees.
-   *
-   * @return null if none was given or asked for
-   */
-  public KvCache pastKeyValues() {
-    return pastKeyValues;
-  }
-
-  /** Frees the tensors, and the cache if this call made it. */
-  @Override
-  public void close() {
-    if (arena.scope().isAlive()) {
-      arena.close();
-    }
-    if (ownCache != null) {
-      ownCache.close();
-    }
   }
 }

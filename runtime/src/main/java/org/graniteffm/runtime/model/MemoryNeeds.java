@@ -22,12 +22,19 @@ public record MemoryNeeds(long weights, long vectors, long cache, long activatio
    * @param batch sequences, at least 1
    * @param tokens of each, prompt and answer together, at least 1
    * @param threads that compute
+   * @param precision {@link Precision#AUTO} counts what a matrix unit takes besides, whether there
+   *     is one or not
    * @return the needs
    * @throws IllegalArgumentException if an argument is below its least value, batch is above {@link
    *     Session#BLOCK_ROWS}, or the cache exceeds 2^63 bytes
    */
   public static MemoryNeeds of(
-      GraniteConfig config, long weights, int batch, long tokens, int threads) {
+      GraniteConfig config,
+      long weights,
+      int batch,
+      long tokens,
+      int threads,
+      Precision precision) {
     if (batch < 1 || batch > Session.BLOCK_ROWS || tokens < 1 || threads < 1) {
       throw new IllegalArgumentException(
           "batch: %d, tokens: %d, threads: %d; legal are batch 1 to %d, tokens and threads >= 1"
@@ -35,7 +42,7 @@ public record MemoryNeeds(long weights, long vectors, long cache, long activatio
     }
     long[] vectors = {0};
     TensorNames.forEach(
-        config, (_, _, shape) -> vectors[0] += shape.length == 1 ? shape[0] * Float.BYTES : 0);
+        config, (_, shape) -> vectors[0] += shape.length == 1 ? shape[0] * Float.BYTES : 0);
     long cache;
     try {
       cache = KvCache.byteSize(config, batch, tokens);
@@ -46,7 +53,7 @@ public record MemoryNeeds(long weights, long vectors, long cache, long activatio
     int most = Session.BLOCK_ROWS / batch;
     int rows = batch * (int) Math.min(tokens, most);
     long activations =
-        Scratch.byteSize(config, rows)
+        Scratch.byteSize(config, rows, precision == Precision.AUTO)
             + (long) batch * config.vocabSize() * Float.BYTES
             + Ops.byteSize(threads);
     return new MemoryNeeds(weights, vectors[0], cache, activations);

@@ -21,14 +21,33 @@ final class Outputs implements Decoder.Recorder {
   final List<Tensor> hiddenStates = new ArrayList<>();
   final List<Tensor> attentions = new ArrayList<>();
   final List<Tensor> routerLogits = new ArrayList<>();
+  final Tensor lastHiddenState;
+  private final int layers;
 
-  Outputs(Arena arena, GraniteConfig config, ForwardInput input, int batch, int tokens, int past) {
+  /**
+   * Makes room for what is asked for.
+   *
+   * @param last whether the last hidden state is, too
+   */
+  Outputs(
+      Arena arena,
+      GraniteConfig config,
+      ForwardInput input,
+      int batch,
+      int tokens,
+      int past,
+      boolean last) {
     this.batch = batch;
     this.tokens = tokens;
     this.keys = past + tokens;
-    int layers = config.numHiddenLayers();
+    layers = config.numHiddenLayers();
     for (int i = 0; input.outputHiddenStates() && i <= layers; i++) {
       hiddenStates.add(Tensor.allocate(arena, DType.F32, batch, tokens, config.hiddenSize()));
+    }
+    if (last && hiddenStates.isEmpty()) {
+      lastHiddenState = Tensor.allocate(arena, DType.F32, batch, tokens, config.hiddenSize());
+    } else {
+      lastHiddenState = last ? hiddenStates.getLast() : null;
     }
     for (int i = 0; input.outputAttentions() && i < layers; i++) {
       attentions.add(
@@ -46,6 +65,8 @@ final class Outputs implements Decoder.Recorder {
   public void hiddenState(int index, Matrix state, Decoder.Block in) {
     if (!hiddenStates.isEmpty()) {
       copyRows(state, in, hiddenStates.get(index));
+    } else if (lastHiddenState != null && index == layers) {
+      copyRows(state, in, lastHiddenState);
     }
   }
 

@@ -54,11 +54,13 @@ final class Saver {
 
   private final GraniteConfig config;
   private final Checkpoint checkpoint;
+  private final boolean head;
   private final SaveOptions options;
 
-  Saver(GraniteConfig config, Checkpoint checkpoint, SaveOptions options) {
+  Saver(GraniteConfig config, Checkpoint checkpoint, boolean head, SaveOptions options) {
     this.config = config;
     this.checkpoint = checkpoint;
+    this.head = head;
     this.options = options;
   }
 
@@ -78,7 +80,7 @@ final class Saver {
     try {
       Map<String, Tensor> tensors = tensors();
       writeWeights(fresh, tensors);
-      String json = config.toJson(options.configStyle(), commonType(tensors));
+      String json = savedConfig().toJson(options.configStyle(), commonType(tensors));
       write(fresh.resolve("config.json"), json.getBytes(StandardCharsets.UTF_8));
       if (options.otherFiles() && !checkpoint.files().isEmpty()) {
         copyOtherFiles(fresh);
@@ -90,6 +92,11 @@ final class Saver {
       throw e;
     }
     force(parent);
+  }
+
+  private GraniteConfig savedConfig() {
+    String architecture = config.classPrefix() + (head ? "ForCausalLM" : "Model");
+    return config.toBuilder().architectures(List.of(architecture)).build();
   }
 
   /** What stands there is never touched, and an older checkpoint's files never mixed with ours. */
@@ -108,18 +115,23 @@ final class Saver {
     }
   }
 
-  /** All weights the model uses, under their published names, in the order of the layers. */
+  /**
+   * All weights the model uses, in the order of the layers: under their published names, which lack
+   * the prefix where there is no head.
+   */
   private Map<String, Tensor> tensors() {
+    StoredTensors stored = new StoredTensors(checkpoint);
     Map<String, Tensor> all = new LinkedHashMap<>();
     TensorNames.forEach(
         config,
-        (published, inMemory, _) -> {
-          Tensor tensor = checkpoint.find(published);
-          if (tensor == null && inMemory != null) {
-            tensor = checkpoint.find(inMemory);
-          }
-          if (tensor != null) { // only a head that is tied has none
-            all.put(published, tensor);
+        (name, _) -> {
+          Tensor tensor = stored.find(name);
+          if (head) {
+            if (tensor != null) { // only a head that is tied has none
+              all.put(name, tensor);
+            }
+          } else if (!name.equals(StoredTensors.HEAD)) {
+            all.put(StoredTensors.bare(name), tensor);
           }
         });
     return all;

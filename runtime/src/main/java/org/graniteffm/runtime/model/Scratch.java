@@ -19,6 +19,7 @@ final class Scratch implements AutoCloseable {
   final MemorySegment sin; // [rows, d / 2]
   final Matrix x; // [rows, H]      the residual stream
   final Matrix h; // [rows, H]      a layer's normalised input
+  final Matrix exactH; // the same; never rounded, for the router
   final Matrix q; // [rows, n * d]
   final Matrix k; // [rows, g * d]
   final Matrix v; // [rows, g * d]
@@ -30,26 +31,32 @@ final class Scratch implements AutoCloseable {
   final Matrix routerLogits; // [rows, E]  mixture of experts only
   final Experts experts;
 
-  Scratch(GraniteConfig config, Ops ops, int rows) {
+  /**
+   * Allocates.
+   *
+   * @param rounds whether products may go to a matrix unit, which takes a packed form
+   */
+  Scratch(GraniteConfig config, Ops ops, int rows, boolean rounds) {
     this.rows = rows;
     int hidden = config.hiddenSize();
     int queries = config.numAttentionHeads() * config.headDim();
     int keys = config.numKeyValueHeads() * config.headDim();
     try {
-      NativeMemory.check(byteSize(config, rows), "activations of %d rows".formatted(rows));
+      NativeMemory.check(byteSize(config, rows, rounds), "activations of %d rows".formatted(rows));
       long angles = (long) rows * (config.headDim() / 2) * Float.BYTES;
       ids = NativeMemory.allocate(arena, (long) rows * Integer.BYTES, "token ids");
       cos = NativeMemory.allocate(arena, angles, "cosines");
       sin = NativeMemory.allocate(arena, angles, "sines");
       x = Matrix.allocate(arena, rows, hidden);
-      h = Matrix.allocate(arena, rows, hidden);
+      h = allocate(rows, hidden, rounds);
+      exactH = new Matrix(h.segment(), rows, hidden);
       q = Matrix.allocate(arena, rows, queries);
       k = Matrix.allocate(arena, rows, keys);
       v = Matrix.allocate(arena, rows, keys);
-      a = Matrix.allocate(arena, rows, queries);
-      f = Matrix.allocate(arena, rows, hidden);
+      a = allocate(rows, queries, rounds);
+      f = allocate(rows, hidden, rounds);
       int dense = denseWidth(config);
-      gate = dense == 0 ? null : Matrix.allocate(arena, rows, dense);
+      gate = dense == 0 ? null : allocate(rows, dense, rounds);
       up = dense == 0 ? null : Matrix.allocate(arena, rows, dense);
       if (config instanceof GraniteMoeConfig moe) {
         shared = dense == 0 ? null : Matrix.allocate(arena, rows, hidden);
@@ -63,7 +70,8 @@ final class Scratch implements AutoCloseable {
                 moe.numExpertsPerTok(),
                 hidden,
                 moe.intermediateSize(),
-                moe.hiddenAct());
+                moe.hiddenAct(),
+                rounds);
       } else {
         shared = null;
         routerLogits = null;
@@ -72,7 +80,7 @@ final class Scratch implements AutoCloseable {
     } catch (OutOfMemoryError e) {
       arena.close();
       throw new InsufficientMemoryException(
-          "activations of %d rows".formatted(rows), byteSize(config, rows), e);
+          "activations of %d rows".formatted(rows), byteSize(config, rows, rounds), e);
     } catch (Throwable t) {
       arena.close();
       throw t;
@@ -86,8 +94,14 @@ final class Scratch implements AutoCloseable {
         : config.intermediateSize();
   }
 
-  /** Bytes that so many rows take. */
-  static long byteSize(GraniteConfig config, int rows) {
+  private Matrix allocate(int rows, int cols, boolean packable) {
+    return packable
+        ? Matrix.allocatePackable(arena, rows, cols)
+        : Matrix.allocate(arena, rows, cols);
+  }
+
+  /** Bytes that so many rows take, about; groups and tiles of the packed form are filled up. */
+  static long byteSize(GraniteConfig config, int rows, boolean rounds) {
     long floats =
         config.headDim()
             + 3L * config.hiddenSize()
@@ -99,6 +113,16 @@ final class Scratch implements AutoCloseable {
       floats += denseWidth(config) == 0 ? 0 : moe.hiddenSize();
     }
     floats += 2L * denseWidth(config);
+    if (rounds) { // of which two take the room of one
+      long packed =
+          2L * config.hiddenSize()
+              + (long) config.numAttentionHeads() * config.headDim()
+              + denseWidth(config);
+      if (config instanceof GraniteMoeConfig moe) {
+        packed += ((long) moe.hiddenSize() + moe.intermediateSize()) * moe.numExpertsPerTok();
+      }
+      floats += packed / 2;
+    }
     return (floats * Float.BYTES + Integer.BYTES) * rows;
   }
 

@@ -34,7 +34,7 @@ public final class Session implements AutoCloseable {
   /** Rows of logits at a time where they are not kept. */
   private static final int SCORED_ROWS = 64;
 
-  private final GraniteForCausalLM model;
+  private final GranitePreTrainedModel model;
   private final GraniteConfig config;
   private final Decoder decoder;
   private final Decoder.Block block = new Decoder.Block();
@@ -44,7 +44,7 @@ public final class Session implements AutoCloseable {
   private Matrix logits;
   private boolean closed; // read and written within a use
 
-  Session(GraniteForCausalLM model, Decoder decoder) {
+  Session(GranitePreTrainedModel model, Decoder decoder) {
     this.model = model;
     this.config = model.config();
     this.decoder = decoder;
@@ -56,7 +56,7 @@ public final class Session implements AutoCloseable {
    * @return the model
    */
   public GraniteForCausalLM model() {
-    return model;
+    return (GraniteForCausalLM) model; // sessions of others are not given away
   }
 
   /**
@@ -85,7 +85,20 @@ public final class Session implements AutoCloseable {
     enter();
     try {
       model.checkFiles();
-      return new ForwardCall(input).run();
+      ForwardCall call = new ForwardCall(input);
+      return call.run(call::scores);
+    } finally {
+      leave();
+    }
+  }
+
+  /** As {@link #forward}, without a head. */
+  BaseModelOutput lastHiddenState(ForwardInput input) {
+    enter();
+    try {
+      model.checkFiles();
+      ForwardCall call = new ForwardCall(input);
+      return call.run(call::lastHiddenState);
     } finally {
       leave();
     }
@@ -387,16 +400,32 @@ public final class Session implements AutoCloseable {
         }
       }
       past = cache == null ? 0 : cache.length();
-      keep =
-          input.logitsToKeep() == 0 ? tokens : Math.min(tokens, nonNegative(input.logitsToKeep()));
+      keep = input.keptTokens() == null ? lastToKeep() : input.keptTokens().length;
+      checkKeptTokens();
       checkLabels();
     }
 
-    private static int nonNegative(int logitsToKeep) {
-      if (logitsToKeep < 0) {
-        throw new IllegalArgumentException("logits_to_keep: " + logitsToKeep + " is negative");
+    private int lastToKeep() {
+      int last = input.logitsToKeep();
+      if (last < 0) {
+        throw new IllegalArgumentException("logits_to_keep: " + last + " is negative");
       }
-      return logitsToKeep;
+      return last == 0 ? tokens : Math.min(tokens, last);
+    }
+
+    private void checkKeptTokens() {
+      if (input.keptTokens() == null) {
+        return;
+      }
+      if (keep == 0) {
+        throw new IllegalArgumentException("logits_to_keep: no tokens");
+      }
+      for (int token : input.keptTokens()) {
+        if (token < 0 || token >= tokens) {
+          throw new IllegalArgumentException(
+              "logits_to_keep: token %d, legal are 0 to %d".formatted(token, tokens - 1));
+        }
+      }
     }
 
     private int[] flatten(String name, int[][] rows, int length) {
@@ -426,7 +455,7 @@ public final class Session implements AutoCloseable {
         return;
       }
       checkRows("labels", input.labels(), tokens);
-      if (keep != tokens) {
+      if (keep != tokens || input.keptTokens() != null) {
         throw new IllegalArgumentException("labels: need all logits, not logits_to_keep");
       }
       for (int[] row : input.labels()) {
@@ -440,7 +469,12 @@ public final class Session implements AutoCloseable {
       }
     }
 
-    ForwardOutput run() {
+    /** The last part of a call: computes what it returns. */
+    private interface Computation<T extends ModelOutput> {
+      T run(Arena arena, KvCache cache, boolean keepCache);
+    }
+
+    <T extends ModelOutput> T run(Computation<T> computation) {
       boolean keepCache = input.useCache() && input.pastKeyValues() == null;
       KvCache cache =
           input.pastKeyValues() != null
@@ -448,7 +482,7 @@ public final class Session implements AutoCloseable {
               : new KvCache(config, batch, tokens);
       Arena arena = Arena.ofShared();
       try {
-        ForwardOutput output = compute(arena, cache, keepCache);
+        T output = computation.run(arena, cache, keepCache);
         if (!keepCache && input.pastKeyValues() == null) {
           cache.close();
         }
@@ -473,27 +507,45 @@ public final class Session implements AutoCloseable {
     }
 
     private long resultBytes() {
-      return (long) batch * keep * config.vocabSize() * Float.BYTES;
+      int width = model instanceof GraniteForCausalLM ? config.vocabSize() : config.hiddenSize();
+      return (long) batch * keep * width * Float.BYTES;
     }
 
-    private ForwardOutput compute(Arena arena, KvCache cache, boolean keepCache) {
+    ForwardOutput scores(Arena arena, KvCache cache, boolean keepCache) {
       kept = Tensor.allocate(arena, DType.F32, batch, keep, config.vocabSize());
-      Outputs outputs = new Outputs(arena, config, input, batch, tokens, past);
-      decoder.prepareRope(largestPosition(positions, batch * tokens, (long) past + tokens) + 1);
-      runBlocks(wholeCall(arena), cache, outputs, this::keepLogits);
+      Outputs outputs = new Outputs(arena, config, input, batch, tokens, past, false);
+      runLayers(arena, cache, outputs, this::keepLogits);
       return new ForwardOutput(
           arena,
+          outputs,
+          returned(cache, keepCache),
+          keepCache,
           kept,
           input.labels() == null
               ? OptionalDouble.empty()
               : Losses.languageModel(kept, input.labels()),
           auxLoss(outputs.routerLogits),
-          config instanceof GraniteMoeConfig moe ? moe.routerAuxLossCoef() : 0,
-          List.copyOf(outputs.hiddenStates),
-          List.copyOf(outputs.attentions),
-          List.copyOf(outputs.routerLogits),
-          keepCache || input.pastKeyValues() != null ? cache : null,
-          keepCache);
+          config instanceof GraniteMoeConfig moe ? moe.routerAuxLossCoef() : 0);
+    }
+
+    BaseModelOutput lastHiddenState(Arena arena, KvCache cache, boolean keepCache) {
+      if (input.labels() != null || input.logitsToKeep() != 0 || input.keptTokens() != null) {
+        throw new IllegalArgumentException(
+            (input.labels() != null ? "labels" : "logits_to_keep")
+                + ": need a head, which this model has not");
+      }
+      Outputs outputs = new Outputs(arena, config, input, batch, tokens, past, true);
+      runLayers(arena, cache, outputs, null);
+      return new BaseModelOutput(arena, outputs, returned(cache, keepCache), keepCache);
+    }
+
+    private void runLayers(Arena arena, KvCache cache, Outputs outputs, AfterBlock after) {
+      decoder.prepareRope(largestPosition(positions, batch * tokens, (long) past + tokens) + 1);
+      runBlocks(wholeCall(arena), cache, outputs, after);
+    }
+
+    private KvCache returned(KvCache cache, boolean keepCache) {
+      return keepCache || input.pastKeyValues() != null ? cache : null;
     }
 
     private Decoder.Block wholeCall(Arena arena) {
@@ -542,19 +594,36 @@ public final class Session implements AutoCloseable {
       return packed ? starts : null;
     }
 
-    /** Copies the logits of a block's rows that are to be kept. */
+    /** Computes the logits of a block's rows that are to be kept. */
     private void keepLogits(Decoder.Block in) {
-      int first = Math.max(in.firstToken, tokens - keep);
-      int count = in.firstToken + in.tokens - first;
-      if (count <= 0) {
+      int end = in.firstToken + in.tokens;
+      if (input.keptTokens() == null) {
+        int first = Math.max(in.firstToken, tokens - keep);
+        if (first < end) {
+          keepRun(in, first, first - (tokens - keep), end - first);
+        }
         return;
       }
+      int[] wanted = input.keptTokens();
+      for (int i = 0; i < keep; ) {
+        int run = 1;
+        if (wanted[i] >= in.firstToken && wanted[i] < end) {
+          while (i + run < keep && wanted[i + run] == wanted[i] + run && wanted[i + run] < end) {
+            run++;
+          }
+          keepRun(in, wanted[i], i, run);
+        }
+        i += run;
+      }
+    }
+
+    /** Logits of some tokens in a row of each sequence, to their place among those kept. */
+    private void keepRun(Decoder.Block in, int token, int place, int count) {
       int vocabulary = config.vocabSize();
       for (int row = 0; row < batch; row++) {
-        long to = (long) row * keep + first - (tokens - keep);
-        Matrix rows =
-            new Matrix(kept.segment().asSlice(to * vocabulary * Float.BYTES), count, vocabulary);
-        decoder.logits((long) row * in.tokens + first - in.firstToken, 1, count, rows);
+        long to = ((long) row * keep + place) * vocabulary * Float.BYTES;
+        Matrix rows = new Matrix(kept.segment().asSlice(to), count, vocabulary);
+        decoder.logits((long) row * in.tokens + token - in.firstToken, 1, count, rows);
       }
     }
 

@@ -12,22 +12,21 @@ final class TensorNames {
     /**
      * One tensor.
      *
-     * @param published its name in published checkpoints
-     * @param inMemory the name transformers 5 has for it in memory, or null if that is the same
+     * @param name its name in published checkpoints
      * @param shape its dimensions
      */
-    void tensor(String published, String inMemory, long... shape);
+    void tensor(String name, long... shape);
   }
 
   /** The head comes last, also where it is tied and need not be there. */
   static void forEach(GraniteConfig config, Visitor visitor) {
     long hidden = config.hiddenSize();
-    visitor.tensor("model.embed_tokens.weight", null, config.vocabSize(), hidden);
+    visitor.tensor(StoredTensors.EMBEDDING, config.vocabSize(), hidden);
     for (int layer = 0; layer < config.numHiddenLayers(); layer++) {
       layer(config, "model.layers." + layer + ".", visitor);
     }
-    visitor.tensor("model.norm.weight", null, hidden);
-    visitor.tensor("lm_head.weight", null, config.vocabSize(), hidden);
+    visitor.tensor("model.norm.weight", hidden);
+    visitor.tensor(StoredTensors.HEAD, config.vocabSize(), hidden);
   }
 
   private static void layer(GraniteConfig config, String prefix, Visitor visitor) {
@@ -36,28 +35,18 @@ final class TensorNames {
     long queries = (long) config.numAttentionHeads() * config.headDim();
     long keys = (long) config.numKeyValueHeads() * config.headDim();
     boolean bias = config.attentionBias();
-    visitor.tensor(prefix + "input_layernorm.weight", null, hidden);
+    visitor.tensor(prefix + "input_layernorm.weight", hidden);
     linear(prefix + "self_attn.q_proj", queries, hidden, bias, visitor);
     linear(prefix + "self_attn.k_proj", keys, hidden, bias, visitor);
     linear(prefix + "self_attn.v_proj", keys, hidden, bias, visitor);
     linear(prefix + "self_attn.o_proj", hidden, queries, bias, visitor);
-    visitor.tensor(prefix + "post_attention_layernorm.weight", null, hidden);
+    visitor.tensor(prefix + "post_attention_layernorm.weight", hidden);
     if (config instanceof GraniteMoeConfig moe) {
       String experts = prefix + "block_sparse_moe.";
       long count = moe.numLocalExperts();
-      visitor.tensor(experts + "router.layer.weight", experts + "router.weight", count, hidden);
-      visitor.tensor(
-          experts + "input_linear.weight",
-          experts + "experts.gate_up_proj",
-          count,
-          2 * intermediate,
-          hidden);
-      visitor.tensor(
-          experts + "output_linear.weight",
-          experts + "experts.down_proj",
-          count,
-          hidden,
-          intermediate);
+      visitor.tensor(experts + "router.layer.weight", count, hidden);
+      visitor.tensor(experts + "input_linear.weight", count, 2 * intermediate, hidden);
+      visitor.tensor(experts + "output_linear.weight", count, hidden, intermediate);
       long shared = moe.sharedIntermediateSize();
       if (shared > 0) {
         linear(prefix + "shared_mlp.input_linear", 2 * shared, hidden, false, visitor);
@@ -72,9 +61,9 @@ final class TensorNames {
 
   private static void linear(
       String name, long outFeatures, long inFeatures, boolean bias, Visitor visitor) {
-    visitor.tensor(name + ".weight", null, outFeatures, inFeatures);
+    visitor.tensor(name + ".weight", outFeatures, inFeatures);
     if (bias) {
-      visitor.tensor(name + ".bias", null, outFeatures);
+      visitor.tensor(name + ".bias", outFeatures);
     }
   }
 }

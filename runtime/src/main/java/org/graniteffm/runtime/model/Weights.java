@@ -18,7 +18,7 @@ import org.graniteffm.runtime.tensor.Tensor;
  * @param embedding {@code [V, H]}
  * @param blocks one for each layer
  * @param norm {@code [H]} f32, the final norm
- * @param head {@code [V, H]}, the embedding itself where the two are tied
+ * @param head {@code [V, H]}, the embedding itself where the two are tied; null without a head
  */
 record Weights(Tensor embedding, Block[] blocks, MemorySegment norm, Linear head) {
 
@@ -67,21 +67,27 @@ record Weights(Tensor embedding, Block[] blocks, MemorySegment norm, Linear head
   /**
    * Finds all tensors and checks their shapes against the config, before anything else is
    * allocated.
+   *
+   * @param withHead whether the model needs one
    */
-  static Weights bind(Checkpoint checkpoint, GraniteConfig config, Arena arena) throws IOException {
-    return new Binder(checkpoint, config, arena).bind();
+  static Weights bind(Checkpoint checkpoint, GraniteConfig config, boolean withHead, Arena arena)
+      throws IOException {
+    return new Binder(new StoredTensors(checkpoint), config, arena).bind(withHead);
   }
 
-  private record Binder(Checkpoint checkpoint, GraniteConfig config, Arena arena) {
-    Weights bind() throws IOException {
+  private record Binder(StoredTensors tensors, GraniteConfig config, Arena arena) {
+    Weights bind(boolean withHead) throws IOException {
       long hidden = config.hiddenSize();
-      Tensor embedding =
-          checkpoint.require("model.embed_tokens.weight", config.vocabSize(), hidden);
+      Tensor embedding = tensors.require(StoredTensors.EMBEDDING, config.vocabSize(), hidden);
       Block[] blocks = new Block[config.numHiddenLayers()];
       for (int i = 0; i < blocks.length; i++) {
         blocks[i] = block("model.layers." + i + ".");
       }
-      return new Weights(embedding, blocks, vector("model.norm.weight", hidden), head(embedding));
+      return new Weights(
+          embedding,
+          blocks,
+          vector("model.norm.weight", hidden),
+          withHead ? head(embedding) : null);
     }
 
     /**
@@ -89,11 +95,11 @@ record Weights(Tensor embedding, Block[] blocks, MemorySegment norm, Linear head
      * them if they differ, and if they do not differ it makes none.
      */
     private Linear head(Tensor embedding) throws IOException {
-      String name = "lm_head.weight";
-      if (config.tieWordEmbeddings() && checkpoint.find(name) == null) {
+      String name = StoredTensors.HEAD;
+      if (config.tieWordEmbeddings() && tensors.find(name) == null) {
         return new Linear(embedding, null);
       }
-      return new Linear(checkpoint.require(name, config.vocabSize(), config.hiddenSize()), null);
+      return new Linear(tensors.require(name, config.vocabSize(), config.hiddenSize()), null);
     }
 
     private Block block(String prefix) throws IOException {
@@ -124,19 +130,15 @@ record Weights(Tensor embedding, Block[] blocks, MemorySegment norm, Linear head
           linear(prefix + "down_proj", hidden, intermediate, bias));
     }
 
-    /** Under the published names, or those that transformers 5 uses in memory. */
     private Moe experts(String prefix, String sharedPrefix, GraniteMoeConfig moe)
         throws IOException {
       long hidden = moe.hiddenSize();
       long intermediate = moe.intermediateSize();
       long experts = moe.numLocalExperts();
-      String router = present(prefix + "router.layer.weight", prefix + "router.weight");
-      String input = present(prefix + "input_linear.weight", prefix + "experts.gate_up_proj");
-      String output = present(prefix + "output_linear.weight", prefix + "experts.down_proj");
       return new Moe(
-          new Linear(checkpoint.require(router, experts, hidden), null),
-          checkpoint.require(input, experts, 2 * intermediate, hidden),
-          checkpoint.require(output, experts, hidden, intermediate),
+          linear(prefix + "router.layer", experts, hidden, false),
+          tensors.require(prefix + "input_linear.weight", experts, 2 * intermediate, hidden),
+          tensors.require(prefix + "output_linear.weight", experts, hidden, intermediate),
           moe.sharedIntermediateSize() == 0 ? null : shared(sharedPrefix, moe));
     }
 
@@ -144,33 +146,23 @@ record Weights(Tensor embedding, Block[] blocks, MemorySegment norm, Linear head
     private Dense shared(String prefix, GraniteMoeConfig moe) throws IOException {
       long hidden = moe.hiddenSize();
       long width = moe.sharedIntermediateSize();
-      Tensor input = checkpoint.require(prefix + "input_linear.weight", 2 * width, hidden);
+      Tensor input = tensors.require(prefix + "input_linear.weight", 2 * width, hidden);
       return new Dense(
           new Linear(input.slice(0, 0, width), null),
           new Linear(input.slice(0, width, 2 * width), null),
           linear(prefix + "output_linear", hidden, width, false));
     }
 
-    /**
-     * The second name if the checkpoint has it and not the first; else the first, for the error
-     * message.
-     */
-    private String present(String published, String inMemory) {
-      return checkpoint.find(published) == null && checkpoint.find(inMemory) != null
-          ? inMemory
-          : published;
-    }
-
     private Linear linear(String name, long outFeatures, long inFeatures, boolean bias)
         throws IOException {
       return new Linear(
-          checkpoint.require(name + ".weight", outFeatures, inFeatures),
+          tensors.require(name + ".weight", outFeatures, inFeatures),
           bias ? vector(name + ".bias", outFeatures) : null);
     }
 
     private MemorySegment vector(String name, long size) throws IOException {
       try {
-        float[] values = checkpoint.require(name, size).toFloatArray();
+        float[] values = tensors.require(name, size).toFloatArray();
         return Tensor.ofFloats(arena, values, size).segment();
       } catch (UncheckedIOException e) {
         throw e.getCause();

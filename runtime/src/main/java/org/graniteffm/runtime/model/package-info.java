@@ -1,8 +1,9 @@
 /**
  * The Granite forward pass, dense and mixture of experts.
  *
- * <p>Start with {@link org.graniteffm.runtime.model.GraniteForCausalLM}. Weights, config and
- * scratch state are three objects: the model holds the first two and is shared; a {@link
+ * <p>Start with {@link org.graniteffm.runtime.model.GraniteForCausalLM}, or for hidden states with
+ * {@link org.graniteffm.runtime.model.GraniteModel}. Weights, config and scratch state are three
+ * objects: the model holds the first two and is shared; a {@link
  * org.graniteffm.runtime.model.Session} holds the third and belongs to one caller at a time. A
  * {@link org.graniteffm.runtime.model.KvCache} is the caller's own.
  *

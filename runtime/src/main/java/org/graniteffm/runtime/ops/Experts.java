@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import org.graniteffm.bindings.Kernels;
 import org.graniteffm.runtime.config.Activation;
+import org.graniteffm.runtime.tensor.DType;
 import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.tensor.Tensor;
 
@@ -16,7 +17,9 @@ import org.graniteffm.runtime.tensor.Tensor;
  * <p>One token reads just the rows of its own experts, cut finely over the threads. Many tokens are
  * grouped by expert, so that each expert's weights are read once for all its tokens; the results
  * are then added up token by token, in the order of the token's own ranking, whichever thread
- * computed them.
+ * computed them. On a matrix unit the gathering is part of packing, the gate part of the first
+ * product and the adding part of the second: there a token's results are added in the order of its
+ * experts' numbers.
  *
  * <p>An instance belongs to one session, is used by one thread at a time and allocates nothing in
  * {@link #apply}.
@@ -24,6 +27,7 @@ import org.graniteffm.runtime.tensor.Tensor;
 public final class Experts {
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
   private static final int TOKENS_PER_SLICE = 16;
+  private static final int ROWS_PER_GROUP = 16; // of packed activations
 
   private final Ops ops;
   private final int experts;
@@ -44,6 +48,18 @@ public final class Experts {
   private final int[] tokenOf;
   private final int[] placeOf; // [rows * k]: where the token's assignment of that rank stands
 
+  // On a matrix unit: each expert's rows fill whole groups of 16, from group[e] to group[e + 1].
+  private final boolean rounds;
+  private final int[] group;
+  private final int[] expertOfGroup;
+  private final MemorySegment sortedTokens; // [rows * k] i32, by expert
+  private final MemorySegment sortedWeights; // [rows * k] f32, by expert
+  private final MemorySegment packed; // [rows * k, H], gathered
+  private final MemorySegment packedGate; // [rows * k, I]
+
+  private final Workers.Job packJob = this::packSlice;
+  private final Workers.Job packedUpJob = this::packedUpSlice;
+  private final Workers.Job packedDownJob = this::packedDownSlice;
   private final Workers.Job expertJob = this::expertSlice;
   private final Workers.Job combineJob = this::combineSlice;
   private final Workers.Job upJob = this::upSlice;
@@ -70,6 +86,7 @@ public final class Experts {
    * @param hidden H
    * @param intermediate I, the width of one expert
    * @param activation the gate's function
+   * @param rounds whether many tokens may be rounded to bfloat16 for a matrix unit
    */
   public Experts(
       Ops ops,
@@ -79,7 +96,8 @@ public final class Experts {
       int k,
       int hidden,
       int intermediate,
-      Activation activation) {
+      Activation activation,
+      boolean rounds) {
     this.ops = ops;
     this.experts = experts;
     this.k = k;
@@ -94,6 +112,27 @@ public final class Experts {
     start = new int[experts + 1];
     tokenOf = new int[assignments];
     placeOf = new int[assignments];
+    this.rounds = rounds && activation == Activation.SILU;
+    if (this.rounds) {
+      int groups = assignments / ROWS_PER_GROUP + Math.min(experts, assignments);
+      group = new int[experts + 1];
+      expertOfGroup = new int[groups];
+      sortedTokens =
+          NativeMemory.allocate(arena, (long) assignments * Integer.BYTES, "sorted tokens");
+      sortedWeights =
+          NativeMemory.allocate(arena, (long) assignments * Float.BYTES, "sorted weights");
+      long in = groups * Kernels.packedBytes(ROWS_PER_GROUP, hidden);
+      packed = NativeMemory.allocate(arena, in, "packed rows");
+      long between = groups * Kernels.packedBytes(ROWS_PER_GROUP, intermediate);
+      packedGate = NativeMemory.allocate(arena, between, "packed gates");
+    } else {
+      group = null;
+      expertOfGroup = null;
+      sortedTokens = null;
+      sortedWeights = null;
+      packed = null;
+      packedGate = null;
+    }
   }
 
   /**
@@ -117,6 +156,9 @@ public final class Experts {
         routerLogits.segment(), 0, routerLogits.cols(), rows, experts, k, ids, 0, weights, 0);
     if (rows == 1) {
       applyToOne();
+    } else if (rounds && rows > Gemm.GEMV_ROWS && areBf16(input, output)) {
+      groupByExpert();
+      applyPacked();
     } else {
       groupByExpert();
       ops.workers().run(expertJob, experts);
@@ -264,6 +306,111 @@ public final class Experts {
               routed.rowOffset(first) + (long) n * Float.BYTES,
               routed.cols(),
               worker);
+    }
+  }
+
+  private static boolean areBf16(Tensor input, Tensor output) {
+    return input.dtype() == DType.BF16 && output.dtype() == DType.BF16;
+  }
+
+  /** Three dispatches: gather and pack; up, with the gate; down, added to y. */
+  private void applyPacked() {
+    int groups = 0;
+    for (int e = 0; e < experts; e++) {
+      group[e] = groups;
+      for (int left = start[e + 1] - start[e]; left > 0; left -= ROWS_PER_GROUP) {
+        expertOfGroup[groups++] = e;
+      }
+    }
+    group[experts] = groups;
+    for (int place = 0; place < rows * k; place++) {
+      sortedTokens.setAtIndex(INT, place, tokenOf[place]);
+    }
+    for (int a = 0; a < rows * k; a++) {
+      sortedWeights.setAtIndex(Ops.FLOAT, placeOf[a], weights.getAtIndex(Ops.FLOAT, a));
+    }
+    y.segment().asSlice(0, y.rowOffset(rows)).fill((byte) 0);
+    int workers = ops.workers().size();
+    upSliceRows = Gemm.packedSliceRows(2 * experts * intermediate, workers) / 2;
+    upSlices = Math.ceilDiv(intermediate, upSliceRows);
+    downSliceRows = Gemm.packedSliceRows(hidden, workers);
+    ops.workers().run(packJob, groups);
+    ops.workers().run(packedUpJob, experts * upSlices);
+    ops.workers().run(packedDownJob, Math.ceilDiv(hidden, downSliceRows));
+  }
+
+  private void packSlice(int slice, int worker) {
+    int expert = expertOfGroup[slice];
+    int first = start[expert] + (slice - group[expert]) * ROWS_PER_GROUP;
+    Kernels.packBf16(
+        x.segment(),
+        0,
+        x.cols(),
+        rows,
+        sortedTokens,
+        (long) first * Integer.BYTES,
+        Math.min(ROWS_PER_GROUP, start[expert + 1] - first),
+        hidden,
+        packed,
+        slice * Kernels.packedBytes(ROWS_PER_GROUP, hidden));
+  }
+
+  private void packedUpSlice(int slice, int worker) {
+    int expert = slice / upSlices;
+    int count = start[expert + 1] - start[expert];
+    if (count == 0) {
+      return;
+    }
+    int first = slice % upSlices * upSliceRows;
+    long gate = (long) expert * 2 * intermediate + first;
+    long rowBytes = (long) hidden * Short.BYTES;
+    Kernels.siluMulGemmBf16(
+        input.segment(),
+        gate * rowBytes,
+        input.segment(),
+        (gate + intermediate) * rowBytes,
+        hidden,
+        Math.min(upSliceRows, intermediate - first),
+        hidden,
+        packed,
+        group[expert] * Kernels.packedBytes(ROWS_PER_GROUP, hidden),
+        count,
+        first,
+        intermediate,
+        packedGate,
+        group[expert] * Kernels.packedBytes(ROWS_PER_GROUP, intermediate),
+        ops.gemm().scratch(worker));
+  }
+
+  /** Some columns of y, of all experts in turn: so no two threads add to the same element. */
+  private void packedDownSlice(int slice, int worker) {
+    int first = slice * downSliceRows;
+    int n = Math.min(downSliceRows, hidden - first);
+    for (int expert = 0; expert < experts; expert++) {
+      int count = start[expert + 1] - start[expert];
+      if (count == 0) {
+        continue;
+      }
+      Kernels.gemmBf16(
+          output.segment(),
+          ((long) expert * hidden + first) * intermediate * Short.BYTES,
+          intermediate,
+          n,
+          intermediate,
+          packedGate,
+          group[expert] * Kernels.packedBytes(ROWS_PER_GROUP, intermediate),
+          count,
+          1f,
+          sortedTokens,
+          (long) start[expert] * Integer.BYTES,
+          sortedWeights,
+          (long) start[expert] * Float.BYTES,
+          1f,
+          y.segment(),
+          (long) first * Float.BYTES,
+          y.cols(),
+          rows,
+          ops.gemm().scratch(worker));
     }
   }
 

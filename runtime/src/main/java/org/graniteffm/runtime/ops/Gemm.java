@@ -32,7 +32,8 @@ final class Gemm {
    */
   static final int PANEL_COLS = 1024;
 
-  static final long PANEL_BYTES = (long) PANEL_ROWS * PANEL_COLS * Float.BYTES;
+  static final long PANEL_BYTES =
+      Math.max((long) PANEL_ROWS * PANEL_COLS * Float.BYTES, Kernels.GEMM_SCRATCH);
 
   private final MemorySegment[] panels;
 
@@ -117,6 +118,35 @@ final class Gemm {
             yStride);
       }
     }
+  }
+
+  /**
+   * Whether a product goes to the matrix unit: of packed activations, more than gemv is for.
+   *
+   * @param x activations
+   * @param rows how many
+   * @param w bf16, or another type, which is not for that unit
+   */
+  static boolean isPacked(Matrix x, int rows, Tensor w) {
+    return x.packed() != null && rows > GEMV_ROWS && w.dtype() == DType.BF16;
+  }
+
+  /** Working memory of one worker. */
+  MemorySegment scratch(int worker) {
+    return panels[worker];
+  }
+
+  /**
+   * How many weight rows make a good slice of work on the matrix unit, which works on blocks of
+   * 256: enough that the first block, which it waits for, is one of several, and still some slices
+   * for each thread. The sums do not depend on it.
+   *
+   * @param n all weight rows
+   * @param workers size of the pool
+   * @return a multiple of 256, at most 1024
+   */
+  static int packedSliceRows(int n, int workers) {
+    return Math.clamp(n / (4L * workers), 256, 1024) & ~255;
   }
 
   /**

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.graniteffm.bindings.Kernels;
 import org.graniteffm.runtime.config.Activation;
+import org.graniteffm.runtime.tensor.DType;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
@@ -16,6 +17,7 @@ import org.graniteffm.runtime.tensor.Tensor;
 public final class Ops {
   private static final int ROWS_PER_SLICE = 16;
   private static final int QUERIES_PER_SLICE = 32;
+  private static final int ROWS_PER_GROUP = 16; // of packed activations
 
   /**
    * Work below this many bytes read is done at once by the caller: waking another core costs more.
@@ -26,6 +28,8 @@ public final class Ops {
   private final Gemm gemm;
   private final LinearJob linear;
   private final RowsJob rowsJob = new RowsJob();
+  private final PackJob packJob = new PackJob();
+  private final GatedJob gatedJob = new GatedJob();
   private final RopeJob ropeJob = new RopeJob();
   private final AttentionJob attentionJob = new AttentionJob();
 
@@ -153,6 +157,66 @@ public final class Ops {
     job.rows = rows;
     int slices = Math.ceilDiv(rows, ROWS_PER_SLICE);
     workers.run(job, slices);
+  }
+
+  /**
+   * {@code out = silu(x · gateᵀ) * (x · upᵀ)} on the matrix unit, rounded and packed for the
+   * product that follows; {@link #gatesPacked} says whether it can be done.
+   *
+   * @param x {@code [rows, inFeatures]}
+   * @param rows how many
+   * @param gate bf16 layer without bias
+   * @param up bf16 layer without bias, of the same shape
+   * @param out {@code [rows, outFeatures]}, of which only the packed form is written
+   */
+  public void gatedPacked(Matrix x, int rows, Linear gate, Linear up, Matrix out) {
+    pack(x, rows);
+    gatedJob.x = x;
+    gatedJob.rows = rows;
+    gatedJob.gate = gate;
+    gatedJob.up = up;
+    gatedJob.out = out;
+    gatedJob.sliceRows = Gemm.packedSliceRows(2 * gate.outFeatures(), workers.size()) / 2;
+    workers.run(gatedJob, Math.ceilDiv(gate.outFeatures(), gatedJob.sliceRows));
+  }
+
+  /**
+   * Whether {@link #gatedPacked} can do this.
+   *
+   * @param activation the gate's function
+   * @param x {@code [rows, inFeatures]}
+   * @param rows how many
+   * @param gate the layer it is applied to
+   * @param up the other one
+   * @return if the activations are to be rounded, and layers and function are what it does
+   */
+  public static boolean gatesPacked(
+      Activation activation, Matrix x, int rows, Linear gate, Linear up) {
+    return activation == Activation.SILU
+        && Gemm.isPacked(x, rows, gate.weight())
+        && up.weight().dtype() == DType.BF16
+        && gate.bias() == null
+        && up.bias() == null;
+  }
+
+  /**
+   * {@code y = x · wᵀ} of activations that {@link #gatedPacked} has packed.
+   *
+   * @param x {@code [rows, inFeatures]}, of which only the packed form is read
+   * @param rows how many
+   * @param w the layer, bf16
+   * @param y {@code [rows, outFeatures]}
+   */
+  public void linearOfPacked(Matrix x, int rows, Linear w, Matrix y) {
+    linear.start(x, rows, 1f);
+    linear.add(w, y);
+    linear.runPacked();
+  }
+
+  private void pack(Matrix x, int rows) {
+    packJob.x = x;
+    packJob.rows = rows;
+    workers.run(packJob, Math.ceilDiv(rows, ROWS_PER_GROUP));
   }
 
   /**
@@ -504,6 +568,7 @@ public final class Ops {
     private int rows;
     private float alpha;
     private long bytes;
+    private boolean packed;
 
     void start(Matrix x, int rows, float alpha) {
       this.x = x;
@@ -516,15 +581,39 @@ public final class Ops {
     void add(Linear layer, Matrix output) {
       layers[count] = layer;
       outputs[count] = output;
-      sliceRows[count] = Gemm.sliceRows(rows, layer.weight());
-      firstSlice[count + 1] =
-          firstSlice[count] + Math.ceilDiv(layer.outFeatures(), sliceRows[count]);
       bytes += layer.weight().segment().byteSize();
       count++;
     }
 
+    /** Cuts the layers into slices, and returns how many there are. */
+    private int cut() {
+      for (int i = 0; i < count; i++) {
+        int n = layers[i].outFeatures();
+        sliceRows[i] =
+            packed
+                ? Gemm.packedSliceRows(n, workers.size())
+                : Gemm.sliceRows(rows, layers[i].weight());
+        firstSlice[i + 1] = firstSlice[i] + Math.ceilDiv(n, sliceRows[i]);
+      }
+      return firstSlice[count];
+    }
+
+    void runPacked() {
+      packed = true;
+      workers.run(this, cut());
+    }
+
     void run() {
-      int slices = firstSlice[count];
+      packed = true;
+      for (int i = 0; i < count; i++) {
+        packed &= Gemm.isPacked(x, rows, layers[i].weight());
+      }
+      if (packed) {
+        pack(x, rows);
+        runPacked();
+        return;
+      }
+      int slices = cut();
       if (rows == 1 && bytes < ALONE_BYTES) {
         for (int slice = 0; slice < slices; slice++) {
           slice(slice, 0);
@@ -545,19 +634,43 @@ public final class Ops {
       int first = (slice - firstSlice[i]) * sliceRows[i];
       int n = Math.min(sliceRows[i], layer.outFeatures() - first);
       long yOffset = (long) first * Float.BYTES;
-      gemm.multiply(
-          x.segment(),
-          0,
-          x.cols(),
-          rows,
-          layer.weight(),
-          first,
-          n,
-          alpha,
-          y.segment(),
-          yOffset,
-          y.cols(),
-          worker);
+      if (packed) {
+        int k = layer.inFeatures();
+        Kernels.gemmBf16(
+            layer.weight().segment(),
+            layer.rowOffset(first),
+            k,
+            n,
+            k,
+            x.packed(),
+            0,
+            rows,
+            alpha,
+            null,
+            0,
+            null,
+            0,
+            0f,
+            y.segment(),
+            yOffset,
+            y.cols(),
+            rows,
+            gemm.scratch(worker));
+      } else {
+        gemm.multiply(
+            x.segment(),
+            0,
+            x.cols(),
+            rows,
+            layer.weight(),
+            first,
+            n,
+            alpha,
+            y.segment(),
+            yOffset,
+            y.cols(),
+            worker);
+      }
       if (layer.bias() != null) {
         Kernels.addScaled(
             y.segment(),
@@ -570,6 +683,63 @@ public final class Ops {
             rows,
             n);
       }
+    }
+  }
+
+  /** Groups of rows. */
+  private static final class PackJob implements Workers.Job {
+    private Matrix x;
+    private int rows;
+
+    @Override
+    public void slice(int slice, int worker) {
+      int first = slice * ROWS_PER_GROUP;
+      int n = Math.min(ROWS_PER_GROUP, rows - first);
+      int k = x.cols();
+      Kernels.packBf16(
+          x.segment(),
+          x.rowOffset(first),
+          k,
+          n,
+          null,
+          0,
+          n,
+          k,
+          x.packed(),
+          Kernels.packedBytes(first, k));
+    }
+  }
+
+  /** Ranges of rows of the gate and of the same rows beside it. */
+  private final class GatedJob implements Workers.Job {
+    private Matrix x;
+    private int rows;
+    private Linear gate;
+    private Linear up;
+    private Matrix out;
+    private int sliceRows;
+
+    @Override
+    public void slice(int slice, int worker) {
+      int first = slice * sliceRows;
+      int n = Math.min(sliceRows, gate.outFeatures() - first);
+      int k = gate.inFeatures();
+      Kernels.siluMulGemmBf16(
+          gate.weight().segment(),
+          gate.rowOffset(first),
+          up.weight().segment(),
+          up.rowOffset(first),
+          k,
+          n,
+          k,
+          x.packed(),
+          0,
+          rows,
+          first,
+          gate.outFeatures(),
+          out.packed(),
+          0,
+          gemm.scratch(worker));
     }
   }
 

@@ -12,9 +12,11 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,9 +32,9 @@ import org.graniteffm.runtime.tensor.Tensor;
  * model.safetensors.index.json} lists.
  *
  * <p>All files are mapped read-only, or copied, into one shared arena that the checkpoint owns.
- * Tensors live until {@link #close}; using one afterwards throws {@link IllegalStateException}. Any
- * thread may use and close a checkpoint; whoever closes it sees to it that no native call is still
- * reading.
+ * Tensors live until {@link #close}, here and of those made by {@link #with}; using one afterwards
+ * throws {@link IllegalStateException}. Any thread may use and close a checkpoint; whoever closes
+ * it sees to it that no native call is still reading.
  *
  * <p>The index and the shards must agree exactly: a tensor that is missing, stands in two shards,
  * or stands in a shard without being listed, is refused. Symbolic links in the folder are followed,
@@ -45,7 +47,8 @@ public final class Checkpoint implements AutoCloseable {
   private static final Logger LOGGER = System.getLogger("org.graniteffm.runtime.safetensors");
 
   private final Path directory;
-  private final Arena arena;
+  private final Deque<Memory> memory = new ArrayDeque<>(); // guarded by this
+  private volatile boolean closed;
   private final List<SafetensorsFile> files;
   private final Map<String, SafetensorsFile> fileOf;
   private final Map<String, Tensor> tensors;
@@ -58,7 +61,7 @@ public final class Checkpoint implements AutoCloseable {
       List<SafetensorsFile> files,
       Map<String, SafetensorsFile> fileOf) {
     this.directory = directory;
-    this.arena = arena;
+    this.memory.add(new Memory(arena));
     this.files = List.copyOf(files);
     this.fileOf = Collections.unmodifiableMap(fileOf);
     Map<String, Tensor> all = LinkedHashMap.newLinkedHashMap(fileOf.size());
@@ -69,12 +72,53 @@ public final class Checkpoint implements AutoCloseable {
 
   private Checkpoint(Path directory, Arena arena, Map<String, Tensor> tensors) {
     this.directory = directory;
-    this.arena = arena;
+    this.memory.add(new Memory(arena));
     this.files = List.of();
     this.fileOf = Map.of();
     this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
-    this.byteSize =
-        tensors.values().stream().mapToLong(t -> Tensor.byteSize(t.dtype(), t.shape())).sum();
+    this.byteSize = sizeOf(tensors);
+  }
+
+  private Checkpoint(Checkpoint base, Map<String, Tensor> others, Arena arena) {
+    this.directory = base.directory;
+    for (Memory shared : base.memory) {
+      shared.share();
+      this.memory.add(shared);
+    }
+    this.memory.add(new Memory(arena));
+    this.files = base.files;
+    Map<String, SafetensorsFile> inFiles = new LinkedHashMap<>(base.fileOf);
+    inFiles.keySet().removeAll(others.keySet());
+    this.fileOf = Collections.unmodifiableMap(inFiles);
+    Map<String, Tensor> all = new LinkedHashMap<>(base.tensors);
+    all.putAll(others);
+    this.tensors = Collections.unmodifiableMap(all);
+    this.byteSize = sizeOf(tensors);
+  }
+
+  private static long sizeOf(Map<String, Tensor> tensors) {
+    return tensors.values().stream().mapToLong(t -> Tensor.byteSize(t.dtype(), t.shape())).sum();
+  }
+
+  /** What tensors lie in; several checkpoints may share it, and the last one to close frees it. */
+  private static final class Memory {
+    private final Arena arena;
+    private int users = 1;
+
+    Memory(Arena arena) {
+      this.arena = arena;
+    }
+
+    synchronized void share() {
+      users++;
+    }
+
+    synchronized void release() {
+      if (users == 1) {
+        arena.close();
+      }
+      users--;
+    }
   }
 
   /**
@@ -87,6 +131,20 @@ public final class Checkpoint implements AutoCloseable {
    */
   public static Checkpoint inMemory(String label, Map<String, Tensor> tensors, Arena arena) {
     return new Checkpoint(Path.of(label), arena, tensors);
+  }
+
+  /**
+   * Returns a checkpoint like this one but for some tensors. Either may be closed first: what both
+   * have is freed with the second.
+   *
+   * @param others tensors by name, in place of those of that name here or besides them
+   * @param arena a shared arena that owns them; {@link #close} of the new checkpoint closes it
+   * @return a checkpoint, to be closed
+   * @throws IllegalStateException if this one is closed
+   */
+  public synchronized Checkpoint with(Map<String, Tensor> others, Arena arena) {
+    checkOpen();
+    return new Checkpoint(this, others, arena);
   }
 
   /**
@@ -297,15 +355,6 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   /**
-   * The arena that owns the mappings: what is allocated from it lives as long as they do.
-   *
-   * @return a shared arena, closed by {@link #close} only
-   */
-  public Arena arena() {
-    return arena;
-  }
-
-  /**
    * Compares the files with their state when they were opened: see {@link
    * SafetensorsFile#isRewritten}.
    *
@@ -351,7 +400,7 @@ public final class Checkpoint implements AutoCloseable {
    * @return true if the tensors are gone
    */
   public boolean isClosed() {
-    return !arena.scope().isAlive();
+    return closed;
   }
 
   private void checkOpen() {
@@ -361,16 +410,18 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   /**
-   * Unmaps all files. A second call does nothing.
+   * Unmaps all files, but for those that another checkpoint shares. A second call does nothing.
    *
    * @throws IllegalStateException if a native call is reading a tensor; the checkpoint then stays
    *     open
    */
   @Override
   public synchronized void close() {
-    if (arena.scope().isAlive()) {
-      arena.close();
+    while (!memory.isEmpty()) {
+      memory.getLast().release();
+      memory.removeLast();
     }
+    closed = true;
   }
 
   /** The folder and the number of tensors. */

@@ -1,5 +1,8 @@
 package org.graniteffm.runtime.verify;
 
+import org.graniteffm.bindings.NativeLibraries;
+import org.graniteffm.runtime.model.Precision;
+
 /** What a forward pass computes in, which decides the tolerance it is held to. */
 public enum Arithmetic {
   /** Single precision: every element counts, token ids are equal. */
@@ -10,17 +13,12 @@ public enum Arithmetic {
   /**
    * What the kernels compute in.
    *
-   * @param precision {@code auto} for whatever is fastest, or {@code f32}
-   * @param isa the tier in use
-   * @return FLOAT32 for {@code f32}, and for tiers that have nothing faster: they are held to what
+   * @param precision of the model
+   * @return BFLOAT16 for {@link Precision#AUTO} on a tier that rounds; other tiers are held to what
    *     they can do
    */
-  public static Arithmetic of(String precision, String isa) {
-    boolean exact =
-        switch (isa) {
-          case "scalar", "avx2", "avx512" -> true;
-          default -> precision.equals("f32");
-        };
-    return exact ? FLOAT32 : BFLOAT16;
+  public static Arithmetic of(Precision precision) {
+    boolean rounds = precision == Precision.AUTO && NativeLibraries.hasMatrixUnit();
+    return rounds ? BFLOAT16 : FLOAT32;
   }
 }

@@ -4,8 +4,10 @@ import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import org.graniteffm.runtime.model.BaseModelOutput;
 import org.graniteffm.runtime.model.ForwardInput;
 import org.graniteffm.runtime.model.ForwardOutput;
+import org.graniteffm.runtime.model.ModelOutput;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /** The results of a forward pass under the names that reference cases and files give them. */
@@ -44,13 +46,9 @@ public final class ForwardOutputs {
    * @param arena owns the tensors made for scalars
    * @return a view of the result, or nothing if the pass does not have it
    */
-  public static Optional<Tensor> find(ForwardOutput output, String role, int layers, Arena arena) {
+  public static Optional<Tensor> find(ModelOutput output, String role, int layers, Arena arena) {
     int layer = layer(role);
     return switch (kind(role)) {
-      case "logits" -> Optional.of(output.logits());
-      case "loss" -> scalar(output.loss(), arena);
-      case "lm_loss" -> scalar(output.lmLoss(), arena);
-      case "aux_loss" -> scalar(output.auxLoss(), arena);
       case "hidden_states" -> element(output.hiddenStates(), layer);
       case "attentions" -> element(output.attentions(), layer);
       case "router_logits" -> element(output.routerLogits(), layer);
@@ -62,11 +60,31 @@ public final class ForwardOutputs {
           hasCache(output, layer, layers)
               ? Optional.of(output.pastKeyValues().values(layer))
               : Optional.empty();
+      default ->
+          switch (output) {
+            case BaseModelOutput base -> ofBase(base, role);
+            case ForwardOutput scores -> ofHead(scores, role, arena);
+          };
+    };
+  }
+
+  private static Optional<Tensor> ofBase(BaseModelOutput output, String role) {
+    return role.equals("last_hidden_state")
+        ? Optional.of(output.lastHiddenState())
+        : Optional.empty();
+  }
+
+  private static Optional<Tensor> ofHead(ForwardOutput output, String role, Arena arena) {
+    return switch (role) {
+      case "logits" -> Optional.of(output.logits());
+      case "loss" -> scalar(output.loss(), arena);
+      case "lm_loss" -> scalar(output.lmLoss(), arena);
+      case "aux_loss" -> scalar(output.auxLoss(), arena);
       default -> Optional.empty();
     };
   }
 
-  private static boolean hasCache(ForwardOutput output, int layer, int layers) {
+  private static boolean hasCache(ModelOutput output, int layer, int layers) {
     return output.pastKeyValues() != null && layer >= 0 && layer < layers;
   }
 

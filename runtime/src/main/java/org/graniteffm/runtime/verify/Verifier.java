@@ -27,6 +27,7 @@ import org.graniteffm.runtime.model.ForwardInput;
 import org.graniteffm.runtime.model.ForwardOutput;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.model.KvCache;
+import org.graniteffm.runtime.model.Precision;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.safetensors.SafetensorsWriter;
@@ -37,6 +38,7 @@ import org.graniteffm.runtime.verify.RunReport.Status;
 /** Runs reference cases and compares what comes out. */
 public final class Verifier {
   private final Arithmetic arithmetic;
+  private final Precision precision;
   private final Workers workers;
   private final FileAccess access;
 
@@ -44,21 +46,24 @@ public final class Verifier {
    * Makes a verifier of mapped models.
    *
    * @param arithmetic which of a case's tolerances to hold results to
+   * @param precision to compute in
    * @param workers to compute with; not closed
    */
-  public Verifier(Arithmetic arithmetic, Workers workers) {
-    this(arithmetic, workers, FileAccess.MAPPED);
+  public Verifier(Arithmetic arithmetic, Precision precision, Workers workers) {
+    this(arithmetic, precision, workers, FileAccess.MAPPED);
   }
 
   /**
    * Makes a verifier.
    *
    * @param arithmetic which of a case's tolerances to hold results to
+   * @param precision to compute in
    * @param workers to compute with; not closed
    * @param access how a case's weights come into memory
    */
-  public Verifier(Arithmetic arithmetic, Workers workers, FileAccess access) {
+  public Verifier(Arithmetic arithmetic, Precision precision, Workers workers, FileAccess access) {
     this.arithmetic = arithmetic;
+    this.precision = precision;
     this.workers = workers;
     this.access = access;
   }
@@ -134,7 +139,9 @@ public final class Verifier {
 
     private GraniteForCausalLM model() throws IOException {
       if (model == null) {
-        model = GraniteForCausalLM.load(goldenCase.directory(), workers, access);
+        model =
+            GraniteForCausalLM.load(goldenCase.directory(), workers, access)
+                .withPrecision(precision);
       }
       return model;
     }

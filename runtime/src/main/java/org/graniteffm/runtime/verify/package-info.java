@@ -10,7 +10,7 @@
  *
  * <pre>{@code
  * GoldenCase goldenCase = GoldenCase.read(folder);
- * Verifier verifier = new Verifier(Arithmetic.FLOAT32, Workers.shared());
+ * Verifier verifier = new Verifier(Arithmetic.FLOAT32, Precision.F32, Workers.shared());
  * for (RunReport report : verifier.verify(goldenCase, null, r -> {})) {
  *   System.out.println(report.line());
  *   report.misses().forEach(System.out::println);

@@ -16,6 +16,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.graniteffm.runtime.model.GraniteModel;
+import org.graniteffm.runtime.model.SaveOptions;
 import org.graniteffm.runtime.safetensors.SafetensorsFile;
 import org.graniteffm.runtime.safetensors.SafetensorsWriter;
 import org.graniteffm.runtime.tensor.Tensor;
@@ -100,6 +102,19 @@ class ForwardCommandTest {
     Map<String, Tensor> want = expected("granite_gqa_bf16");
     assertEquals(0, forward("granite_gqa_bf16", Map.of("input_ids", want.get("full.input_ids"))));
     assertEquals(Set.of("logits"), results().keySet());
+  }
+
+  @Test
+  void modelWithoutHeadReturnsItsLastHiddenState() throws IOException {
+    Path bare = folder.resolve("bare");
+    try (GraniteModel model = GraniteModel.load(checkpoint("granite_gqa_bf16"))) {
+      model.save(bare, SaveOptions.defaults());
+    }
+    Map<String, Tensor> want = expected("granite_gqa_bf16");
+    Map<String, Tensor> inputs = Map.of("input_ids", want.get("full.input_ids"));
+    assertEquals(0, forward(bare.toString(), inputs));
+    assertEquals(Set.of("last_hidden_state"), results().keySet());
+    assertClose(want.get("full.hidden_states.3"), results().get("last_hidden_state"));
   }
 
   @Test

@@ -63,6 +63,10 @@ class GraniteConfigTest {
     assertEquals(OptionalInt.of(1), c.bosTokenId());
     assertEquals(OptionalInt.empty(), c.padTokenId());
     assertEquals(List.of(2), c.eosTokenIds());
+    assertEquals(0.02, c.initializerRange());
+    assertEquals(0.0, c.attentionDropout());
+    assertTrue(c.useCache());
+    assertEquals(List.of(), c.architectures());
     assertEquals("granite", c.modelType());
     assertEquals(c, GraniteConfig.builder().build());
   }
@@ -124,7 +128,8 @@ class GraniteConfigTest {
         "'model_type':'granite','rope_scaling':{'rope_type':'llama3','factor':8,"
             + "'high_freq_factor':4,'low_freq_factor':1,'original_max_position_embeddings':23}",
         "'model_type':'granitemoe','num_local_experts':40,'num_experts_per_tok':8,"
-            + "'output_router_logits':true,'router_aux_loss_coef':0.01,'tie_word_embeddings':true",
+            + "'output_router_logits':true,'router_aux_loss_coef':0.01,'tie_word_embeddings':true,"
+            + "'attention_dropout':0.1,'use_cache':false",
         "'model_type':'granitemoeshared','shared_intermediate_size':52,'initializer_range':0.1",
       })
   void textReadsBackAsAnEqualConfigInBothSpellings(String fields) throws Exception {
@@ -148,6 +153,36 @@ class GraniteConfigTest {
     }
     assertThrows(
         IllegalArgumentException.class, () -> config.toJson(ConfigStyle.TRANSFORMERS_4, DType.I64));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"granite", "granitemoe", "granitemoeshared"})
+  void builderOfAConfigMakesAnEqualOne(String type) throws Exception {
+    GraniteConfig config = parse("{'model_type':'" + type + "'," + SMALL + "}");
+    GraniteConfig.Builder<?> builder = config.toBuilder();
+    assertEquals(config, builder.build());
+    assertEquals(config.getClass(), builder.build().getClass());
+    GraniteConfig larger = builder.vocabSize(98).numAttentionHeads(2).build();
+    assertEquals(98, larger.vocabSize());
+    assertEquals(24, larger.headDim(), "derived anew");
+    assertEquals(2, larger.numKeyValueHeads(), "derived anew");
+    assertEquals(97, config.vocabSize());
+    builder.hiddenSize(96);
+    assertEquals(48, larger.hiddenSize(), "a builder that goes on changes nothing built");
+    assertThrows(IllegalArgumentException.class, () -> config.toBuilder().vocabSize(0).build());
+  }
+
+  @Test
+  void architecturesAreKept() throws Exception {
+    GraniteConfig config = dense("'architectures':['GraniteModel']");
+    assertEquals(List.of("GraniteModel"), config.architectures());
+    assertEquals(dense(""), config, "no part of what a model is");
+    for (ConfigStyle style : ConfigStyle.values()) {
+      assertEquals(config.architectures(), parse(config.toJson(style, DType.F32)).architectures());
+      assertEquals(
+          List.of("GraniteForCausalLM"), parse(dense("").toJson(style, DType.F32)).architectures());
+    }
+    assertThrows(ModelFormatException.class, () -> dense("'architectures':[3]"));
   }
 
   @Test
@@ -460,6 +495,7 @@ class GraniteConfigTest {
         "'rope_scaling':{'rope_type':'proportional','factor':2}",
         "'rope_scaling':{'type':'su','factor':2}",
         "'rope_parameters':{'full_attention':{'rope_type':'default'}}",
+        "'pruned_heads':{'0':[1]}",
         "'partial_rotary_factor':0.5,'rope_scaling':{'rope_type':'linear','factor':2}",
         "'rope_scaling':{'rope_type':'linear','factor':2,'partial_rotary_factor':0.5}",
       })

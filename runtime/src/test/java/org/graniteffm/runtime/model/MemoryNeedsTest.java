@@ -33,14 +33,15 @@ class MemoryNeedsTest {
       try (GraniteForCausalLM model =
               GraniteForCausalLM.load(
                   GoldenFolders.bundled().resolve(name), workers, FileAccess.COPIED);
-          Session session = model.newSession();
+          Session session = model.withPrecision(Precision.F32).newSession();
           KvCache cache = new KvCache(model.config(), batch, tokens)) {
         int[] ids = new int[batch * tokens];
         Arrays.fill(ids, 7);
         session.nextLogits(cache, ids, tokens, null, null, 0);
         long taken = NativeMemory.inUse() - before;
         long needed =
-            MemoryNeeds.of(model.config(), model.checkpoint().byteSize(), batch, tokens, 2)
+            MemoryNeeds.of(
+                    model.config(), model.checkpoint().byteSize(), batch, tokens, 2, Precision.F32)
                 .allocated(FileAccess.COPIED);
         assertTrue(taken >= needed && taken <= needed + SLACK, () -> taken + " taken, " + needed);
       }
@@ -51,18 +52,23 @@ class MemoryNeedsTest {
   @Test
   void mappedWeightsAreNotAllocated() throws IOException {
     GraniteConfig config = GraniteConfig.load(GoldenFolders.bundled().resolve("granite_gqa_bf16"));
-    MemoryNeeds needs = MemoryNeeds.of(config, 1000, 1, 10, 1);
+    MemoryNeeds needs = MemoryNeeds.of(config, 1000, 1, 10, 1, Precision.AUTO);
     assertEquals(1000, needs.allocated(FileAccess.COPIED) - needs.allocated(FileAccess.MAPPED));
   }
 
   @Test
   void argumentsOutOfRangeAreRefused() throws IOException {
     GraniteConfig config = GraniteConfig.load(GoldenFolders.bundled().resolve("granite_gqa_bf16"));
-    assertThrows(IllegalArgumentException.class, () -> MemoryNeeds.of(config, 0, 0, 1, 1));
-    assertThrows(IllegalArgumentException.class, () -> MemoryNeeds.of(config, 0, 513, 1, 1));
-    assertThrows(IllegalArgumentException.class, () -> MemoryNeeds.of(config, 0, 1, 0, 1));
-    assertThrows(IllegalArgumentException.class, () -> MemoryNeeds.of(config, 0, 1, 1, 0));
     assertThrows(
-        IllegalArgumentException.class, () -> MemoryNeeds.of(config, 0, 1, Long.MAX_VALUE, 1));
+        IllegalArgumentException.class, () -> MemoryNeeds.of(config, 0, 0, 1, 1, Precision.F32));
+    assertThrows(
+        IllegalArgumentException.class, () -> MemoryNeeds.of(config, 0, 513, 1, 1, Precision.F32));
+    assertThrows(
+        IllegalArgumentException.class, () -> MemoryNeeds.of(config, 0, 1, 0, 1, Precision.F32));
+    assertThrows(
+        IllegalArgumentException.class, () -> MemoryNeeds.of(config, 0, 1, 1, 0, Precision.F32));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> MemoryNeeds.of(config, 0, 1, Long.MAX_VALUE, 1, Precision.F32));
   }
 }

@@ -13,7 +13,9 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.graniteffm.bindings.NativeLibraries;
 import org.graniteffm.runtime.Tiers;
+import org.graniteffm.runtime.model.Precision;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.verify.RunReport.Status;
 import org.junit.jupiter.api.Test;
@@ -40,7 +42,8 @@ class GoldenCaseTest {
     try (Tiers _ = Tiers.use(tier)) {
       List<Path> cases = GoldenCase.find(GoldenFolders.bundled());
       assertTrue(cases.size() >= 12, () -> "cases are missing: " + cases);
-      assertEquals(List.of(), check(cases));
+      assertEquals(List.of(), check(Precision.F32, cases));
+      assertEquals(List.of(), check(Precision.AUTO, cases));
       assertEquals(Set.of(), refused, "all bundled runs are supported");
     }
   }
@@ -52,7 +55,11 @@ class GoldenCaseTest {
         Files.isDirectory(GoldenFolders.all()),
         () -> "skipped: the whole set of cases is not there: " + GoldenFolders.all());
     try (Tiers _ = Tiers.use(tier)) {
-      assertEquals(List.of(), check(GoldenCase.find(GoldenFolders.all())));
+      List<Path> cases = GoldenCase.find(GoldenFolders.all());
+      assertEquals(List.of(), check(Precision.F32, cases));
+      if (NativeLibraries.hasMatrixUnit()) { // else they would be the same runs again
+        assertEquals(List.of(), check(Precision.AUTO, cases));
+      }
       assertEquals(NOT_YET.keySet(), refused, "nothing is listed that is supported by now");
     }
   }
@@ -60,7 +67,7 @@ class GoldenCaseTest {
   @Test
   void tokensOneAtATimeOnOneThreadMakeNoDifference() throws IOException {
     try (Workers alone = Workers.of(1)) {
-      Verifier verifier = new Verifier(Arithmetic.FLOAT32, alone);
+      Verifier verifier = new Verifier(Arithmetic.FLOAT32, Precision.F32, alone);
       for (String name : List.of("granite_gqa_bf16", "granitemoe_8x2_bf16")) {
         GoldenCase goldenCase = GoldenCase.read(GoldenFolders.bundled().resolve(name));
         for (RunReport report : verifier.verify(goldenCase, null, r -> {})) {
@@ -72,7 +79,7 @@ class GoldenCaseTest {
 
   @Test
   void exactArithmeticIsWithinTheTolerancesOfBfloat16() throws IOException {
-    Verifier verifier = new Verifier(Arithmetic.BFLOAT16, Workers.shared());
+    Verifier verifier = new Verifier(Arithmetic.BFLOAT16, Precision.F32, Workers.shared());
     for (Path directory : GoldenCase.find(GoldenFolders.bundled())) {
       for (RunReport report : verifier.verify(GoldenCase.read(directory), null, r -> {})) {
         assertEquals(Status.OK, report.status(), report::line);
@@ -85,8 +92,8 @@ class GoldenCaseTest {
   }
 
   /** Runs cases; returns what is wrong, in lines. */
-  private List<String> check(List<Path> cases) throws IOException {
-    Verifier verifier = new Verifier(Arithmetic.FLOAT32, Workers.shared());
+  private List<String> check(Precision precision, List<Path> cases) throws IOException {
+    Verifier verifier = new Verifier(Arithmetic.of(precision), precision, Workers.shared());
     List<String> wrong = new ArrayList<>();
     for (Path directory : cases) {
       for (RunReport report : verifier.verify(GoldenCase.read(directory), null, r -> {})) {

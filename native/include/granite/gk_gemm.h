@@ -1,0 +1,70 @@
+#ifndef GRANITE_GK_GEMM_H
+#define GRANITE_GK_GEMM_H
+
+#include "granite/gk_types.h"
+
+/*
+ * Products of many activation rows with bfloat16 weights, for tiers with a unit that multiplies bfloat16 matrices
+ * (today: amx). The activations are rounded to bfloat16 too, once, by gk_pack_bf16, into
+ *
+ *   packed     [ceil(m / 16), ceil(k / 32), 16, 16, 2] bfloat16: element (i, c) of the m x k activations stands at
+ *              [i / 16, c / 32, c % 32 / 2, i % 16, c % 2]; rows and columns that fill up hold zeros
+ *
+ * which is what such a unit takes beside weights as they lie in a file. Products are exact and sums are f32.
+ * Subnormal numbers may count as zero. On tiers without such a unit these kernels work too, slowly.
+ */
+
+/** Bytes of working memory that the products below take. */
+#define GK_GEMM_SCRATCH (1 << 20)
+
+/**
+ * Rounds f32 rows to bfloat16, to nearest even, and packs them.
+ *
+ *   packed(i, c) = bf16(x[rows[i], c])        0 <= i < m,  0 <= c < k
+ *
+ * x          f32, rows x_stride apart
+ * rows       [m] which row of x becomes row i, any number of times; NULL for the first m in order
+ * packed     as above, ceil(m / 16) * ceil(k / 32) * 1024 bytes
+ */
+GK_API void gk_pack_bf16(const float *x, int64_t x_stride, const int32_t *rows, int64_t m,
+                         int64_t k, void *packed);
+
+/**
+ * Product of packed activation rows with a weight matrix stored [out, in] row-major:
+ *
+ *   y[r,j] = alpha * s * sum_c(x[i,c] * w[j,c]) + beta * y[r,j]        0 <= i < m,  0 <= j < n,  0 <= c < k
+ *            r = rows[i],  s = scales[i]
+ *
+ * w          [n, k] bfloat16, at any byte offset
+ * x          packed [m, k]
+ * rows       [m] which row of y row i of x adds to, each at most once; NULL for the first m in order
+ * scales     [m] f32, or NULL for 1
+ * y          f32, rows y_stride apart; not read when beta is 0
+ * scratch    GK_GEMM_SCRATCH bytes, of no use before or after
+ * precision  |error| <= k * eps_f32 * sum_c|alpha * s * x * w| + 2 * eps_f32 * |y|
+ * order      the order of summation of an element depends on k and the tier alone: splitting the rows of w over
+ *            threads, or batching rows of x, changes no bit of the result
+ */
+GK_API void gk_gemm_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const void *x,
+                         int64_t m, float alpha, const int32_t *rows, const float *scales,
+                         float beta, float *y, int64_t y_stride, void *scratch);
+
+/**
+ * The gated half of a network: two products, the activation, and the rounding for the product that follows, without the
+ * way through memory.
+ *
+ *   out(i, first + j) = bf16(silu(sum_c(x[i,c] * gate[j,c])) * sum_c(x[i,c] * up[j,c]))
+ *                       0 <= i < m,  0 <= j < n,  0 <= c < k
+ *
+ * gate, up   [n, k] bfloat16, at any byte offset, rows w_stride apart in both
+ * x          packed [m, k]
+ * first      a multiple of 32; n too is one, unless first + n == out_cols
+ * out        packed [m, out_cols], of which columns first to first + n are written, with the zeros that fill them up
+ * scratch    GK_GEMM_SCRATCH bytes, of no use before or after
+ * precision  that of gk_gemm_bf16 and of gk_silu_mul_f32, and then of a bfloat16
+ */
+GK_API void gk_silu_mul_gemm_bf16(const void *gate, const void *up, int64_t w_stride, int64_t n,
+                                  int64_t k, const void *x, int64_t m, int64_t first,
+                                  int64_t out_cols, void *out, void *scratch);
+
+#endif

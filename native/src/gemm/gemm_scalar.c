@@ -1,0 +1,53 @@
+#include <assert.h>
+#include <math.h>
+
+#include "kernels.h"
+#include "pack/packed.h"
+#include "simd/load_scalar.h"
+#include "simd/round_bf16.h"
+
+/* sum_c x(i, c) * w[c] */
+static float dot(const unsigned char *w, const uint16_t *x, int64_t i, int64_t k) {
+  float sum = 0;
+  for (int64_t c = 0; c < k; c++) {
+    sum += gk_widen_bf16(x[packed_at(i, c, k)]) * gk_load_scalar(w, c, GK_BF16);
+  }
+  return sum;
+}
+
+void gemm_bf16_scalar(const void *w, int64_t w_stride, int64_t n, int64_t k, const void *x,
+                      int64_t m, float alpha, const int32_t *rows, const float *scales, float beta,
+                      float *y, int64_t y_stride, void *scratch) {
+  assert(n >= 0 && k >= 0 && m >= 0);
+  (void)scratch;
+  for (int64_t j = 0; j < n; j++) {
+    const unsigned char *w_j = (const unsigned char *)w + j * w_stride * 2;
+    for (int64_t i = 0; i < m; i++) {
+      float *y_ij = y + (rows == NULL ? i : rows[i]) * y_stride + j;
+      const float factor = scales == NULL ? alpha : alpha * scales[i];
+      const float product = factor * dot(w_j, x, i, k);
+      *y_ij = beta == 0 ? product : product + beta * *y_ij;
+    }
+  }
+}
+
+void silu_mul_gemm_bf16_scalar(const void *gate, const void *up, int64_t w_stride, int64_t n,
+                               int64_t k, const void *x, int64_t m, int64_t first, int64_t out_cols,
+                               void *out, void *scratch) {
+  assert(n >= 0 && k >= 0 && m >= 0 && first % PACKED_COLS == 0);
+  assert(n % PACKED_COLS == 0 || first + n == out_cols);
+  (void)scratch;
+  uint16_t *packed = out;
+  const int64_t all_rows = (m + PACKED_ROWS - 1) / PACKED_ROWS * PACKED_ROWS;
+  for (int64_t j = 0; j < packed_tiles(n) * PACKED_COLS; j++) {
+    for (int64_t i = 0; i < all_rows; i++) {
+      float gated[2] = {0, 0}, product = 0;
+      if (i < m && j < n) {
+        gated[0] = dot((const unsigned char *)gate + j * w_stride * 2, x, i, k);
+        gated[1] = dot((const unsigned char *)up + j * w_stride * 2, x, i, k);
+        silu_mul_f32_scalar(&gated[0], 1, &gated[1], 1, 1, 1, &product, 1);
+      }
+      packed[packed_at(i, first + j, out_cols)] = gk_round_bf16(product);
+    }
+  }
+}

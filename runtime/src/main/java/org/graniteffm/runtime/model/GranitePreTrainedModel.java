@@ -1,0 +1,226 @@
+package org.graniteffm.runtime.model;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.graniteffm.runtime.config.GraniteConfig;
+import org.graniteffm.runtime.ops.Workers;
+import org.graniteffm.runtime.safetensors.Checkpoint;
+import org.graniteffm.runtime.safetensors.FileAccess;
+import org.graniteffm.runtime.tensor.DType;
+
+/**
+ * What Granite models with and without a head have in common, dense or mixture of experts: weights,
+ * which are those of a checkpoint folder where its files have them, and what they are called.
+ *
+ * <p>A model is immutable and may be shared between threads. Closing waits for running calls, which
+ * end at their next token, and then unmaps the files.
+ */
+public abstract sealed class GranitePreTrainedModel implements AutoCloseable
+    permits GraniteModel, GraniteForCausalLM {
+  private final OpenModel open;
+
+  GranitePreTrainedModel(OpenModel open) {
+    this.open = open;
+  }
+
+  /**
+   * Opens a checkpoint folder as what it was saved from: without a head if its architectures say
+   * so, else as a language model.
+   *
+   * @param directory holds config.json and model.safetensors, or an index and its shards
+   * @param workers the threads to compute with; not closed with the model
+   * @return the model
+   * @throws org.graniteffm.runtime.ModelFormatException if a file's content is malformed or does
+   *     not fit the config
+   * @throws org.graniteffm.runtime.UnsupportedModelException if the checkpoint asks for what this
+   *     library does not do
+   * @throws IOException if a file cannot be read
+   */
+  public static GranitePreTrainedModel open(Path directory, Workers workers) throws IOException {
+    return open(directory, workers, FileAccess.MAPPED);
+  }
+
+  /**
+   * Opens a checkpoint folder, as {@link #open(Path, Workers)} does.
+   *
+   * @param directory holds config.json and model.safetensors, or an index and its shards
+   * @param workers the threads to compute with; not closed with the model
+   * @param access whether the weights are mapped, or copied into memory
+   * @return the model
+   * @throws org.graniteffm.runtime.ModelFormatException if a file's content is malformed or does
+   *     not fit the config
+   * @throws IOException if a file cannot be read
+   * @throws org.graniteffm.runtime.InsufficientMemoryException if there is no memory for a copy
+   */
+  public static GranitePreTrainedModel open(Path directory, Workers workers, FileAccess access)
+      throws IOException {
+    return isSavedWithoutHead(GraniteConfig.load(directory))
+        ? GraniteModel.load(directory, workers, access)
+        : GraniteForCausalLM.load(directory, workers, access);
+  }
+
+  static boolean isSavedWithoutHead(GraniteConfig config) {
+    return config.architectures().equals(List.of(config.classPrefix() + "Model"));
+  }
+
+  OpenModel open() {
+    return open;
+  }
+
+  /**
+   * The configuration.
+   *
+   * @return what config.json says
+   */
+  public GraniteConfig config() {
+    return open.config();
+  }
+
+  /**
+   * The files.
+   *
+   * @return the open checkpoint; it closes with this model
+   */
+  public Checkpoint checkpoint() {
+    return open.checkpoint();
+  }
+
+  /**
+   * The threads this model computes with.
+   *
+   * @return the pool
+   */
+  public Workers workers() {
+    return open.workers();
+  }
+
+  /**
+   * Saves the model as a checkpoint folder: config.json, and the weights under their published
+   * names in model.safetensors or in shards with an index. The folder appears complete or not at
+   * all, and nothing that exists is overwritten. Works on the files piece by piece, so it needs no
+   * memory for the weights.
+   *
+   * @param directory where to: does not exist yet or is empty; its parent exists
+   * @param options dtype, size of the files, and what else goes with them
+   * @throws java.nio.file.FileAlreadyExistsException if there is something already
+   * @throws org.graniteffm.runtime.UnsupportedModelException if a weight is too large for the dtype
+   * @throws IOException if a file cannot be read or written
+   * @throws ClosedException if the model is closed
+   */
+  public void save(Path directory, SaveOptions options) throws IOException {
+    try (Use _ = use()) {
+      boolean head = this instanceof GraniteForCausalLM;
+      new Saver(config(), checkpoint(), head, options).save(directory);
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+  }
+
+  /**
+   * Saves the model as a checkpoint folder, as {@link #save(Path, SaveOptions)} does.
+   *
+   * @param directory where to: does not exist yet or is empty; its parent exists
+   * @param dtype type of the weights, or null for the one each has
+   * @param maxShardBytes most bytes of tensors in one file
+   * @throws java.nio.file.FileAlreadyExistsException if there is something already
+   * @throws org.graniteffm.runtime.UnsupportedModelException if a weight is too large for the dtype
+   * @throws IOException if a file cannot be read or written
+   * @throws ClosedException if the model is closed
+   */
+  public void save(Path directory, DType dtype, long maxShardBytes) throws IOException {
+    SaveOptions defaults = SaveOptions.defaults();
+    save(
+        directory,
+        new SaveOptions(dtype, maxShardBytes, defaults.configStyle(), defaults.otherFiles()));
+  }
+
+  /**
+   * Returns a model with a vocabulary of another size. Old tokens keep their embeddings, and their
+   * rows of a head of its own; where the head is the embedding it stays so. A smaller vocabulary
+   * drops the last tokens, a larger one gets new ones, as the options say. Everything else is
+   * shared: either model may be closed first. Needs memory for the matrices it enlarges.
+   *
+   * @param newNumTokens size of the vocabulary, at least 1, before it is rounded up
+   * @param options what new tokens begin with
+   * @return a model of the same kind, to be closed
+   * @throws IllegalArgumentException if the size is out of range, or one of the tokens for start,
+   *     end and padding is not below it
+   * @throws org.graniteffm.runtime.InsufficientMemoryException if the new matrices find no memory
+   * @throws IOException if a file was cut short since it was opened
+   * @throws ClosedException if the model is closed
+   */
+  public abstract GranitePreTrainedModel resizeTokenEmbeddings(
+      int newNumTokens, ResizeOptions options) throws IOException;
+
+  /**
+   * The same model, computing in another precision; {@link Precision#AUTO} unless told otherwise.
+   *
+   * @param precision whether activations may be rounded
+   * @return the same weights: closing either closes both
+   */
+  public abstract GranitePreTrainedModel withPrecision(Precision precision);
+
+  /**
+   * Keeps the model open until the returned object is closed: for work of many calls, such as a
+   * generation. Looks first whether the mapped files are as they were, as each forward pass does
+   * that starts a sequence: see {@link Checkpoint#checkFiles}.
+   *
+   * @return to be closed by the same thread
+   * @throws ClosedException if the model is closed
+   * @throws UncheckedIOException if a mapped file was cut short
+   */
+  public Use use() {
+    lease().acquire();
+    try {
+      checkFiles();
+    } catch (Throwable t) {
+      lease().release();
+      throw t;
+    }
+    return lease()::release;
+  }
+
+  /** Within a call. */
+  void checkFiles() {
+    try {
+      checkpoint().checkFiles();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e.getMessage(), e);
+    }
+  }
+
+  /** A use of the model, during which it stays open. */
+  @FunctionalInterface
+  public interface Use extends AutoCloseable {
+    /** Ends the use. */
+    @Override
+    void close();
+  }
+
+  /**
+   * Whether closing has begun.
+   *
+   * @throws ClosedException if so
+   */
+  public void checkOpen() {
+    lease().check();
+  }
+
+  Lease lease() {
+    return open.lease();
+  }
+
+  /**
+   * Waits for running calls, which end at their next token or block with a {@link ClosedException},
+   * and frees everything. A model that is closed already stays so.
+   *
+   * @throws ClosedException if called from within a call of this model, such as a callback of its
+   *     generation
+   */
+  @Override
+  public void close() {
+    open.close();
+  }
+}

@@ -1,0 +1,132 @@
+package org.graniteffm.runtime.model;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.List;
+import org.graniteffm.bindings.NativeLibraries;
+import org.graniteffm.bindings.NativeLibraryException;
+import org.graniteffm.bindings.UnsupportedIsaException;
+import org.graniteffm.runtime.Names;
+import org.graniteffm.runtime.UnsupportedModelException;
+import org.graniteffm.runtime.config.GraniteConfig;
+import org.graniteffm.runtime.ops.Workers;
+import org.graniteffm.runtime.safetensors.Checkpoint;
+import org.graniteffm.runtime.safetensors.FileAccess;
+import org.graniteffm.runtime.tensor.DType;
+
+/** What an open model consists of; a model with a head and its decoder alone share one of these. */
+record OpenModel(
+    GraniteConfig config,
+    Checkpoint checkpoint,
+    Weights weights,
+    Arena arena,
+    Workers workers,
+    Precision precision,
+    Lease lease) {
+
+  static OpenModel load(Path directory, Workers workers, FileAccess access, boolean withHead)
+      throws IOException {
+    // Linking the kernels takes as long as reading the files, so both are done at once; a failure
+    // is remembered.
+    Thread.ofPlatform().daemon().name("granite-link").start(OpenModel::linkEarly);
+    return load(directory, GraniteConfig.load(directory), workers, access, withHead);
+  }
+
+  static OpenModel load(
+      Path directory, GraniteConfig config, Workers workers, FileAccess access, boolean withHead)
+      throws IOException {
+    if (withHead) {
+      checkArchitectures(directory, config);
+    }
+    return bind(config, Checkpoint.open(directory, access), workers, withHead);
+  }
+
+  private static void linkEarly() {
+    try {
+      NativeLibraries.load();
+    } catch (NativeLibraryException | UnsupportedIsaException e) {
+      // thrown again to whoever loads next
+    }
+  }
+
+  /**
+   * The decoder may have been trained for another head: what a language model's gives then is
+   * noise.
+   */
+  private static void checkArchitectures(Path directory, GraniteConfig config)
+      throws UnsupportedModelException {
+    List<String> classes = config.architectures();
+    if (!classes.isEmpty()
+        && classes.stream().noneMatch(c -> c.endsWith("ForCausalLM") || c.endsWith("Model"))) {
+      throw new UnsupportedModelException(
+          "%s: architectures: %s is not supported, only %sForCausalLM; what stands before its head opens as GraniteModel"
+              .formatted(
+                  directory.resolve("config.json"),
+                  Names.quote(classes.getFirst()),
+                  config.classPrefix()));
+    }
+  }
+
+  static OpenModel random(GraniteConfig config, DType dtype, long seed, boolean withHead) {
+    Workers workers = Workers.shared();
+    try {
+      NativeLibraries.load();
+      Checkpoint checkpoint = RandomWeights.make(config, withHead, dtype, seed, workers);
+      return bind(config, checkpoint, workers, withHead);
+    } catch (IOException e) {
+      throw new AssertionError(e); // all tensors are there, in their shapes
+    }
+  }
+
+  OpenModel resized(int newNumTokens, ResizeOptions options, boolean withHead) throws IOException {
+    lease.acquire();
+    try {
+      checkpoint.checkFiles();
+      TokenEmbeddings embeddings = new TokenEmbeddings(this, newNumTokens, options, withHead);
+      return bind(embeddings.config(), embeddings.checkpoint(), workers, withHead).with(precision);
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    } finally {
+      lease.release();
+    }
+  }
+
+  /** Takes over the checkpoint, and closes it if it does not fit. */
+  private static OpenModel bind(
+      GraniteConfig config, Checkpoint checkpoint, Workers workers, boolean withHead)
+      throws IOException {
+    Arena arena = Arena.ofShared();
+    try {
+      NativeLibraries.load();
+      Weights weights = Weights.bind(checkpoint, config, withHead, arena);
+      Lease lease = new Lease("model " + checkpoint.directory());
+      return new OpenModel(config, checkpoint, weights, arena, workers, Precision.AUTO, lease);
+    } catch (Throwable t) {
+      arena.close();
+      checkpoint.close();
+      throw t;
+    }
+  }
+
+  OpenModel with(Precision other) {
+    return new OpenModel(config, checkpoint, weights, arena, workers, other, lease);
+  }
+
+  Decoder newDecoder() {
+    lease.acquire();
+    try {
+      return new Decoder(config, weights, workers, precision);
+    } finally {
+      lease.release();
+    }
+  }
+
+  void close() {
+    lease.close(() -> {
+      checkpoint.close();
+      arena.close();
+    });
+  }
+}
