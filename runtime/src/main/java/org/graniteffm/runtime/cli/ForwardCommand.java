@@ -194,7 +194,7 @@ final class ForwardCommand implements Callable<Integer> {
       values[layer] = source.floats("past_value." + layer);
     }
     // what does not fit is refused by the cache
-    int batch = keys[0].rank() == 4 ? (int) Math.clamp(keys[0].size(0), 1, Session.BLOCK_ROWS) : 1;
+    int batch = keys[0].rank() == 4 ? Math.clamp(keys[0].size(0), 1, Session.BLOCK_ROWS) : 1;
     KvCache past = new KvCache(config, batch, 0);
     boolean done = false;
     try {

@@ -113,7 +113,7 @@ class FuzzTest {
             "--instrumentation_includes=org.graniteffm.runtime.**:com.fasterxml.jackson.core.**",
             "--instrumentation_excludes=org.graniteffm.runtime.fuzz.**",
             "-max_total_time=" + SECONDS,
-            "-timeout=60",
+            "-timeout=600",
             "-rss_limit_mb=0",
             "-max_len=512",
             "-artifact_prefix=" + Path.of("target").toAbsolutePath() + "/jazzer-",
@@ -124,7 +124,7 @@ class FuzzTest {
     Path log = Path.of("target", "jazzer.log");
     Process jazzer = ForkedJvm.of(options, program).redirectOutput(log.toFile()).start();
     try {
-      assertTrue(jazzer.waitFor(SECONDS + 300L, TimeUnit.SECONDS), "does not end");
+      assertTrue(jazzer.waitFor(SECONDS + 900L, TimeUnit.SECONDS), "does not end");
     } finally {
       jazzer.destroyForcibly();
     }
