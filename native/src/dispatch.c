@@ -4,7 +4,6 @@
 
 #include <stddef.h>
 #include <string.h>
-
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -40,14 +39,15 @@ static const gk_table scalar_table = {
   .pack_bf16 = pack_bf16_scalar, .gemm_bf16 = gemm_bf16_scalar, \
   .silu_mul_gemm_bf16 = silu_mul_gemm_bf16_scalar, .probe_bf16 = probe_bf16_scalar
 
-#define GK_AVX2_OVERRIDES                                                                      \
-  .rms_norm_f32 = rms_norm_f32_avx2, .add_rms_norm_f32 = add_rms_norm_f32_avx2,                \
-  .add_scaled_f32 = add_scaled_f32_avx2, .rope_f32 = rope_f32_avx2, .gemv_f32 = gemv_f32_avx2, \
-  .gemv_f16 = gemv_f16_avx2, .gemv_bf16 = gemv_bf16_avx2, .silu_mul_f32 = silu_mul_f32_avx2,   \
-  .top_k_softmax_f32 = top_k_softmax_f32_scalar, .act_mul_f32 = act_mul_f32_scalar,            \
-  .attention_f32 = attention_f32_avx2, .attention_probs_f32 = attention_probs_f32_scalar,      \
-  .embed = embed_avx2, .widen_f32 = widen_f32_avx2, .probe_read = probe_read_avx2,             \
-  .probe_fma_f32 = probe_fma_f32_avx2, GK_NO_MATRIX_UNIT
+#define GK_AVX2_OVERRIDES                                                                          \
+  .rms_norm_f32 = rms_norm_f32_avx2, .add_rms_norm_f32 = add_rms_norm_f32_avx2,                    \
+  .add_scaled_f32 = add_scaled_f32_avx2, .rope_f32 = rope_f32_avx2, .gemv_f32 = gemv_f32_avx2,     \
+  .gemv_f16 = gemv_f16_avx2, .gemv_bf16 = gemv_bf16_avx2, .silu_mul_f32 = silu_mul_f32_avx2,       \
+  .top_k_softmax_f32 = top_k_softmax_f32_scalar, .act_mul_f32 = act_mul_f32_scalar,                \
+  .attention_f32 = attention_f32_avx2, .attention_bf16 = attention_f32_avx2,                       \
+  .attention_probs_f32 = attention_probs_f32_scalar, .embed = embed_avx2,                          \
+  .widen_f32 = widen_f32_avx2, .probe_read = probe_read_avx2, .probe_fma_f32 = probe_fma_f32_avx2, \
+  GK_NO_MATRIX_UNIT
 
 #define GK_AVX512_OVERRIDES                                                                \
   .rms_norm_f32 = rms_norm_f32_avx512, .add_rms_norm_f32 = add_rms_norm_f32_avx512,        \
@@ -60,7 +60,10 @@ static const gk_table scalar_table = {
   .probe_fma_f32 = probe_fma_f32_avx512
 
 static const gk_table avx2_table = {.isa = "avx2", GK_AVX2_OVERRIDES};
-static const gk_table avx512_table = {.isa = "avx512", GK_AVX512_OVERRIDES, GK_NO_MATRIX_UNIT};
+static const gk_table avx512_table = {.isa = "avx512",
+                                      GK_AVX512_OVERRIDES,
+                                      GK_NO_MATRIX_UNIT,
+                                      .attention_bf16 = attention_f32_avx512};
 
 /* The tile unit multiplies bfloat16 matrices; all else is that of avx512. */
 static const gk_table amx_table = {.isa = "amx",
@@ -68,12 +71,18 @@ static const gk_table amx_table = {.isa = "amx",
                                    .pack_bf16 = pack_bf16_amx,
                                    .gemm_bf16 = gemm_bf16_amx,
                                    .silu_mul_gemm_bf16 = silu_mul_gemm_bf16_amx,
+                                   .attention_bf16 = attention_bf16_amx,
                                    .probe_bf16 = probe_bf16_amx};
+
+/* Clang 16 knows no such name. That the system saves the registers, AVX2 has been asked for. */
+static int cpu_has_f16c(void) {
+  unsigned eax, ebx, ecx = 0, edx;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C) != 0;
+}
 
 static int cpu_has_avx2(void) {
   __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("f16c");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && cpu_has_f16c();
 }
 
 static int cpu_has_avx512(void) {

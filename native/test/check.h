@@ -54,11 +54,12 @@
 
 /* ---- state, reports ------------------------------------------------------------------------- */
 
-enum { CHECK_MAX_BUFFERS = 16, CHECK_MAX_REPORTS = 20 };
+enum { CHECK_MAX_BUFFERS = 16, CHECK_MAX_SPARE = 64, CHECK_MAX_REPORTS = 20 };
 
 typedef struct check_buffer {
   unsigned char *map; /* guard page, body, guard page */
   size_t body;        /* bytes between the guard pages */
+  bool sealed;
   unsigned char *data;
   size_t bytes;
   int64_t rows, cols, stride;
@@ -72,6 +73,8 @@ static struct {
   long checks, failures;
   check_buffer buffers[CHECK_MAX_BUFFERS];
   int buffer_count;
+  check_buffer spare[CHECK_MAX_SPARE]; /* mappings to use again: most tests want a page each */
+  int spare_count;
 } check_state;
 
 /* Names the case under test; every failure and every fault shows it. */
@@ -192,17 +195,36 @@ enum { CHECK_PLACES = sizeof check_places / sizeof check_places[0] };
 /* Each 2-byte half is a NaN in binary16 and bfloat16, and two of them are one in binary32. */
 #define CHECK_FILLER 0x7fdeu
 
-static inline unsigned char check_filler_byte(size_t i) {
-  return (unsigned char)(i % 2 ? CHECK_FILLER >> 8 : CHECK_FILLER & 0xff);
+enum { CHECK_FILLER_BLOCK = 4096 };
+
+static inline const unsigned char *check_filler(void) {
+  static unsigned char block[CHECK_FILLER_BLOCK];
+  if (block[0] == 0) {
+    for (size_t i = 0; i < sizeof block; i++)
+      block[i] = (unsigned char)(i % 2 ? CHECK_FILLER >> 8 : CHECK_FILLER & 0xff);
+  }
+  return block;
+}
+
+/* From one block of a stretch to the next; between rows gigabytes apart, from the first to the
+ * last. */
+static inline size_t check_next_block(size_t at, size_t count) {
+  const size_t next = at + CHECK_FILLER_BLOCK, last = (count - 1) / CHECK_FILLER_BLOCK;
+  return at == 0 && count > (size_t)1 << 30 ? last * CHECK_FILLER_BLOCK : next;
+}
+
+static inline size_t check_block(size_t at, size_t count) {
+  return count - at < CHECK_FILLER_BLOCK ? count - at : CHECK_FILLER_BLOCK;
 }
 
 static inline void check_put_filler(unsigned char *bytes, size_t count) {
-  for (size_t i = 0; i < count; i++) bytes[i] = check_filler_byte(i);
+  for (size_t at = 0; at < count; at = check_next_block(at, count))
+    memcpy(bytes + at, check_filler(), check_block(at, count));
 }
 
 static inline bool check_is_filler(const unsigned char *bytes, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    if (bytes[i] != check_filler_byte(i)) return false;
+  for (size_t at = 0; at < count; at = check_next_block(at, count)) {
+    if (memcmp(bytes + at, check_filler(), check_block(at, count)) != 0) return false;
   }
   return true;
 }
@@ -216,8 +238,42 @@ static inline void check_poison(const check_buffer *b, bool poison) {
     ASAN_POISON_MEMORY_REGION(begin, (size_t)(b->data - begin));
     ASAN_POISON_MEMORY_REGION(after, (size_t)(end - after));
   } else {
-    ASAN_UNPOISON_MEMORY_REGION(begin, b->body);
+    ASAN_UNPOISON_MEMORY_REGION(begin, (size_t)(b->data - begin));
+    ASAN_UNPOISON_MEMORY_REGION(after, (size_t)(end - after));
   }
+}
+
+/* A spare mapping of the size, or a new one. */
+static inline unsigned char *check_map(size_t body) {
+  const size_t page = check_page();
+  for (int i = 0; i < check_state.spare_count; i++) {
+    if (check_state.spare[i].body != body) continue;
+    unsigned char *map = check_state.spare[i].map;
+    check_state.spare[i] = check_state.spare[--check_state.spare_count];
+    return map;
+  }
+  unsigned char *map =
+      mmap(NULL, body + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (map == MAP_FAILED || mprotect(map + page, body, PROT_READ | PROT_WRITE) != 0) {
+    perror("check.h: mmap");
+    exit(2);
+  }
+  return map;
+}
+
+static inline void check_unmap(const check_buffer *b) {
+  const size_t page = check_page();
+  if (b->body > 512 * page) {
+    munmap(b->map, b->body + 2 * page);
+    return;
+  }
+  if (b->sealed) mprotect(b->map + page, b->body, PROT_READ | PROT_WRITE);
+  if (check_state.spare_count == CHECK_MAX_SPARE) {
+    check_buffer *evicted = &check_state.spare[0];
+    munmap(evicted->map, evicted->body + 2 * page);
+    *evicted = check_state.spare[--check_state.spare_count];
+  }
+  check_state.spare[check_state.spare_count++] = *b;
 }
 
 /*
@@ -240,15 +296,16 @@ static inline void *check_bytes(bool at_end, size_t skew, int64_t rows, int64_t 
     fprintf(stderr, "check.h: more than %d buffers before check_release()\n", CHECK_MAX_BUFFERS);
     exit(2);
   }
-  b.map = mmap(NULL, b.body + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (b.map == MAP_FAILED || mprotect(b.map + page, b.body, PROT_READ | PROT_WRITE) != 0) {
-    perror("check.h: mmap");
-    exit(2);
-  }
+  b.map = check_map(b.body);
   unsigned char *begin = b.map + page, *end = begin + b.body;
   b.data = at_end ? end - skew - b.bytes : begin + skew;
   check_put_filler(begin, (size_t)(b.data - begin));
-  check_put_filler(b.data, b.bytes);
+  for (int64_t r = 0; r < rows; r++) {
+    unsigned char *row = b.data + (size_t)(r * stride) * element;
+    check_put_filler(row, (size_t)cols * element);
+    if (r + 1 < rows && stride > cols)
+      check_put_filler(row + (size_t)cols * element, (size_t)(stride - cols) * element);
+  }
   check_put_filler(b.data + b.bytes, (size_t)(end - b.data) - b.bytes);
   check_poison(&b, true);
   check_state.buffers[check_state.buffer_count++] = b;
@@ -283,7 +340,8 @@ static inline check_buffer *check_find(const void *data) {
 
 /* From here on a write to the buffer faults, as in a read-only mapping of a checkpoint. */
 static inline void check_seal(const void *data) {
-  const check_buffer *b = check_find(data);
+  check_buffer *b = check_find(data);
+  b->sealed = true;
   mprotect(b->map + check_page(), b->body, PROT_READ);
 }
 
@@ -315,7 +373,7 @@ static inline void check_release_at(const char *file, int line) {
         check_fail(file, line, "buffer %d: padding after row %lld was written", i, (long long)r);
       }
     }
-    munmap(b->map, b->body + 2 * page);
+    check_unmap(b);
   }
   check_state.buffer_count = 0;
 }

@@ -4,6 +4,7 @@ typedef struct attention_case {
   int64_t heads, rows, past, head_dim;
   float scale;
   const uint8_t *key_mask; /* chosen by the test; [past + rows] */
+  bool rounds;             /* attention_bf16 instead of attention_f32 */
 } attention_case;
 
 static bool is_visible(const attention_case *c, int64_t r, int64_t j) {
@@ -33,6 +34,21 @@ static double reference_probabilities(const attention_case *c, const float *q, c
   return magnitude;
 }
 
+/* What rounding q, k, v and p to bfloat16 may add, relative to the largest value. */
+static double rounding(const attention_case *c, const float *q, const float *k, int64_t kv_stride,
+                       int64_t r) {
+  double max = 0;
+  for (int64_t j = 0; j < c->past + c->rows; j++) {
+    if (!is_visible(c, r, j)) continue;
+    double sum = 0;
+    for (int64_t i = 0; i < c->head_dim; i++) {
+      sum += fabs((double)q[i] * (double)k[j * kv_stride + i]);
+    }
+    max = fmax(max, fabs((double)c->scale) * sum);
+  }
+  return exp(max / 128) - 1 + 1.0 / 128;
+}
+
 /* Runs attention on operands that the caller may have spiked, and compares all of out with the
  * definition. */
 static void compare(const attention_case *c, const float *q, int64_t q_stride, const float *k,
@@ -43,6 +59,8 @@ static void compare(const attention_case *c, const float *q, int64_t q_stride, c
     for (int64_t h = 0; h < c->heads; h++) {
       const double score =
           reference_probabilities(c, q + r * q_stride + h * c->head_dim, k, kv_stride, r, p);
+      const double rounded =
+          c->rounds ? rounding(c, q + r * q_stride + h * c->head_dim, k, kv_stride, r) : 0;
       for (int64_t i = 0; i < c->head_dim; i++) {
         double expected = 0, max_v = 0;
         for (int64_t j = 0; j < keys; j++) {
@@ -51,7 +69,9 @@ static void compare(const attention_case *c, const float *q, int64_t q_stride, c
           max_v = fmax(max_v, fabs((double)v[j * kv_stride + i]));
         }
         const double tolerance =
-            score < 0 ? 0 : (double)(c->head_dim + keys + 16) * CHECK_EPS * (1 + score) * max_v;
+            score < 0
+                ? 0
+                : ((double)(c->head_dim + keys + 16) * CHECK_EPS * (1 + score) + rounded) * max_v;
         CHECK_CLOSE(out[r * out_stride + h * c->head_dim + i], expected, tolerance, "out[%d,%d,%d]",
                     (int)r, (int)h, (int)i);
       }
@@ -61,9 +81,9 @@ static void compare(const attention_case *c, const float *q, int64_t q_stride, c
 }
 
 static void name_case(const attention_case *c, int place) {
-  check_case("place=%d heads=%lld rows=%lld past=%lld head_dim=%lld mask=%d", place,
+  check_case("place=%d heads=%lld rows=%lld past=%lld head_dim=%lld mask=%d rounds=%d", place,
              (long long)c->heads, (long long)c->rows, (long long)c->past, (long long)c->head_dim,
-             c->key_mask != NULL);
+             c->key_mask != NULL, c->rounds);
 }
 
 /* One call on padded buffers at guard pages; contents of hidden keys are NaN. */
@@ -89,8 +109,9 @@ static void check_attention(const gk_table *kernels, int place, const attention_
   check_seal(k);
   check_seal(v);
   float *out = check_f32(place, c->rows, c->heads * hd, out_stride);
-  kernels->attention_f32(q, q_stride, c->heads, c->rows, k, v, kv_stride, c->past, mask, hd,
-                         c->scale, out, out_stride);
+  (c->rounds ? kernels->attention_bf16 : kernels->attention_f32)(q, q_stride, c->heads, c->rows, k,
+                                                                 v, kv_stride, c->past, mask, hd,
+                                                                 c->scale, out, out_stride);
   compare(c, q, q_stride, k, v, kv_stride, out, out_stride);
   check_release();
 }
@@ -102,7 +123,7 @@ static void every_tail_matches_reference(const gk_table *kernels) {
   CHECK_EACH_PLACE(place) {
     for (int64_t hd = 1; hd <= 33 + 9; hd++) {
       const attention_case c = {1 + hd % 5, 1 + hd % 3, hd % 7, hd <= 33 ? hd : more[hd - 34],
-                                0.3f,       NULL};
+                                0.3f,       NULL,       false};
       check_attention(kernels, place, &c);
     }
   }
@@ -113,18 +134,19 @@ static void every_tail_matches_reference(const gk_table *kernels) {
 static void every_block_edge_matches_reference(const gk_table *kernels) {
   for (int64_t rows = 1; rows <= 13; rows++) {
     for (int64_t heads = 1; heads <= 9; heads++) {
-      const attention_case c = {heads, rows, rows % 4, 17, 0.25f, NULL};
+      const attention_case c = {heads, rows, rows % 4, 17, 0.25f, NULL, false};
       check_attention(kernels, (int)(rows % CHECK_PLACES), &c);
     }
   }
   for (int64_t past = 0; past <= 100; past++) {
-    const attention_case one = {1, 1, past, 8, 1, NULL}, grouped = {4, 2, past, 19, 1, NULL};
+    const attention_case one = {1, 1, past, 8, 1, NULL, false},
+                         grouped = {4, 2, past, 19, 1, NULL, false};
     check_attention(kernels, (int)(past % CHECK_PLACES), &one);
     check_attention(kernels, (int)(past % CHECK_PLACES), &grouped);
   }
   for (int64_t rows = 46; rows <= 66; rows += 4) {
     for (int64_t heads = 1; heads <= 3; heads++) {
-      const attention_case c = {heads, rows, 5, 16, 0.5f, NULL};
+      const attention_case c = {heads, rows, 5, 16, 0.5f, NULL, false};
       check_attention(kernels, (int)(rows % CHECK_PLACES), &c);
     }
   }
@@ -132,18 +154,39 @@ static void every_block_edge_matches_reference(const gk_table *kernels) {
 
 static void model_shapes_match_reference(const gk_table *kernels) {
   const attention_case cases[] = {
-      {4, 1, 300, 64, 0.015625f, NULL},  /* decode, grouped queries */
-      {4, 70, 0, 64, 0.015625f, NULL},   /* prefill */
-      {2, 9, 150, 128, 0.0078125f, NULL} /* draft tokens after a prompt */
+      {4, 1, 300, 64, 0.015625f, NULL, false},  /* decode, grouped queries */
+      {4, 70, 0, 64, 0.015625f, NULL, false},   /* prefill */
+      {2, 9, 150, 128, 0.0078125f, NULL, false} /* draft tokens after a prompt */
   };
   for (size_t i = 0; i < 3; i++) check_attention(kernels, 0, &cases[i]);
+}
+
+/* Around the blocks of 64 keys and 16 queries, the tiles of 16 and 32 dimensions, and more queries
+ * than are at hand at once. */
+static void rounding_stays_within_its_bound(const gk_table *kernels) {
+  static const int64_t dims[] = {1, 15, 16, 17, 31, 32, 33, 64, 80, 96, 128, 200, 256, 257};
+  for (size_t d = 0; d < sizeof dims / sizeof dims[0]; d++) {
+    CHECK_EACH_PLACE(place) {
+      const attention_case c = {1 + place, 19 + place, 7 * place, dims[d], 0.1f, NULL, true};
+      check_attention(kernels, place, &c);
+    }
+  }
+  for (int64_t past = 0; past <= 140; past += 3) {
+    const attention_case one = {1, 1, past, 20, 0.25f, NULL, true};
+    const attention_case grouped = {4, 33, past, 64, 0.125f, NULL, true};
+    check_attention(kernels, (int)(past % CHECK_PLACES), &one);
+    check_attention(kernels, (int)(past % CHECK_PLACES), &grouped);
+  }
+  const attention_case many = {3, 200, 40, 48, 0.125f, NULL, true};
+  check_attention(kernels, 0, &many);
 }
 
 static void hidden_keys_are_left_out(const gk_table *kernels) {
   uint8_t mask[256];
   for (int round = 0; round < 60; round++) {
     const attention_case c = {
-        1 + check_below(5), 1 + check_below(20), check_below(120), 1 + check_below(40), 0.5f, mask};
+        1 + check_below(5), 1 + check_below(20), check_below(120), 1 + check_below(40), 0.5f, mask,
+        round % 2 == 1};
     const int64_t keys = c.past + c.rows, density = 1 + check_below(8);
     for (int64_t j = 0; j < keys; j++)
       mask[j] = check_below(8) < density ? (uint8_t)(1 + check_below(255)) : 0;
@@ -208,7 +251,7 @@ static void large_scores_neither_overflow_nor_vanish(const gk_table *kernels) {
   enum { ROWS = 3, PAST = 120, HD = 24, KEYS = PAST + ROWS };
   for (int falling = 0; falling < 2; falling++) {
     for (float size = 10; size < 1e5f; size *= 10) {
-      const attention_case c = {2, ROWS, PAST, HD, 1, NULL};
+      const attention_case c = {2, ROWS, PAST, HD, 1, NULL, false};
       name_case(&c, falling);
       float *q = check_f32(0, ROWS, 2 * HD, 2 * HD), *k = check_f32(0, KEYS, HD, HD),
             *v = check_f32(0, KEYS, HD, HD);
@@ -270,9 +313,13 @@ static void probabilities_match_reference(const gk_table *kernels) {
   uint8_t mask[128];
   for (int round = 0; round < 60; round++) {
     const float scale = round % 7 == 3 ? 60.0f : 0.5f; /* at 60, exp(score) overflows */
-    const attention_case c = {
-        1 + check_below(4),     1 + check_below(12), check_below(40), 1 + check_below(20), scale,
-        round % 2 ? mask : NULL};
+    const attention_case c = {1 + check_below(4),
+                              1 + check_below(12),
+                              check_below(40),
+                              1 + check_below(20),
+                              scale,
+                              round % 2 ? mask : NULL,
+                              false};
     const int place = round % CHECK_PLACES;
     name_case(&c, place);
     const int64_t keys = c.past + c.rows, hd = c.head_dim, width = c.heads * hd,
@@ -307,7 +354,8 @@ static void probabilities_match_reference(const gk_table *kernels) {
 }
 
 CHECK_MAIN(CHECK_TEST(every_tail_matches_reference), CHECK_TEST(every_block_edge_matches_reference),
-           CHECK_TEST(model_shapes_match_reference), CHECK_TEST(hidden_keys_are_left_out),
+           CHECK_TEST(model_shapes_match_reference), CHECK_TEST(rounding_stays_within_its_bound),
+           CHECK_TEST(hidden_keys_are_left_out),
            CHECK_TEST(special_values_stay_with_those_who_see_them),
            CHECK_TEST(large_scores_neither_overflow_nor_vanish), CHECK_TEST(splits_change_no_bit),
            CHECK_TEST(size_zero_does_nothing), CHECK_TEST(probabilities_match_reference))

@@ -28,6 +28,19 @@ GK_API void gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, in
                              int64_t out_stride);
 
 /**
+ * As gk_attention_f32, for many rows on a tier with a unit that multiplies bfloat16 matrices, which rounds q, k, v and p
+ * on their way into it (subnormal numbers may count as zero); on other tiers the very same.
+ *
+ * edges      as there, but a NaN or an infinity in a visible value may reach all rows and heads of the call
+ * precision  scores, softmax and sums in f32. With m = max over visible j of |scale| * sum_i|q[i] * k[j,i]|,
+ *            |error| <= (exp(m / 128) - 1 + 1 / 128) * max|v|, and that of gk_attention_f32
+ */
+GK_API void gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows,
+                              const float *k, const float *v, int64_t kv_stride, int64_t past,
+                              const uint8_t *key_mask, int64_t head_dim, float scale, float *out,
+                              int64_t out_stride);
+
+/**
  * The probabilities p of gk_attention_f32 themselves, for callers that want to look at them. Scalar on every tier.
  *
  * p          element (r, h, j) at p[h * p_head_stride + r * (past + rows) + j], f32; 0 where key j is hidden from row r

@@ -59,6 +59,14 @@ void attention_f32_scalar(const float *q, int64_t q_stride, int64_t heads, int64
   }
 }
 
+void attention_bf16_scalar(const float *q, int64_t q_stride, int64_t heads, int64_t rows,
+                           const float *k, const float *v, int64_t kv_stride, int64_t past,
+                           const uint8_t *key_mask, int64_t head_dim, float scale, float *out,
+                           int64_t out_stride) {
+  attention_f32_scalar(q, q_stride, heads, rows, k, v, kv_stride, past, key_mask, head_dim, scale,
+                       out, out_stride);
+}
+
 void attention_probs_f32_scalar(const float *q, int64_t q_stride, int64_t heads, int64_t rows,
                                 const float *k, int64_t kv_stride, int64_t past,
                                 const uint8_t *key_mask, int64_t head_dim, float scale, float *p,

@@ -26,10 +26,9 @@
 #include <stddef.h>
 
 #include "kernels.h"
-#include "pack/packed.h"
+#include "pack/pack_tile.h"
 #include "simd/silu_avx512.h"
 #include "simd/tiles_amx.h"
-#include "simd/transpose_avx512.h"
 
 enum {
   TILE = 1024,      /* bytes */
@@ -323,8 +322,6 @@ static void finish_packed(const void *target, const float *sums, int64_t pair, i
   const int64_t j = t->first + pair * 16, columns = t->n - pair * 16; /* or fewer, or none */
   const __mmask16 rows = t->m - i >= 16 ? 0xffff : gk_first_lanes(t->m - i);
   unsigned char *out = t->out + (i / 16 * packed_tiles(t->cols) + j / 32) * TILE + j % 32 / 2 * 64;
-  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24,
-                                         8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
   GK_UNROLL(8) for (int p = 0; p < 8; p++) {
     __m512 gated[2];
     GK_UNROLL(2) for (int h = 0; h < 2; h++) {
@@ -333,8 +330,7 @@ static void finish_packed(const void *target, const float *sums, int64_t pair, i
       gated[h] =
           _mm512_maskz_mov_ps(used, gk_vec_silu(_mm512_loadu_ps(gate)) * _mm512_loadu_ps(up));
     }
-    const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(gated[1], gated[0]);
-    _mm512_storeu_si512(out + p * 64, _mm512_permutexvar_epi16(order, both));
+    _mm512_storeu_si512(out + p * 64, gk_interleave_16(gated[0], gated[1]));
   }
 }
 

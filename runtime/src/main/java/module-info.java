@@ -9,7 +9,9 @@ module org.graniteffm.runtime {
   requires transitive com.fasterxml.jackson.databind;
   requires transitive org.graniteffm.bindings;
   requires info.picocli;
+  requires me.tongfei.progressbar;
   requires java.management;
+  requires java.net.http;
   requires jdk.management;
   requires ai.djl.api;
   requires ai.djl.tokenizers;
@@ -17,6 +19,7 @@ module org.graniteffm.runtime {
   exports org.graniteffm.runtime;
   exports org.graniteffm.runtime.config;
   exports org.graniteffm.runtime.generate;
+  exports org.graniteffm.runtime.hub;
   exports org.graniteffm.runtime.model;
   exports org.graniteffm.runtime.ops;
   exports org.graniteffm.runtime.safetensors;

@@ -61,18 +61,18 @@ public final class Blas {
       long cOffset,
       long ldc) {
     NativeLibraries.loadOpenblas();
-    blasInt("m", m, 0);
-    blasInt("n", n, 0);
-    blasInt("k", k, 0);
-    blasInt("lda", lda, Math.max(k, 1));
-    blasInt("ldb", ldb, Math.max(k, 1));
-    blasInt("ldc", ldc, Math.max(n, 1));
+    Checks.inInt("m", m, 0);
+    Checks.inInt("n", n, 0);
+    Checks.inInt("k", k, 0);
+    Checks.inInt("lda", lda, Math.max(k, 1));
+    Checks.inInt("ldb", ldb, Math.max(k, 1));
+    Checks.inInt("ldc", ldc, Math.max(n, 1));
     long aAt = Checks.words("a", a, aOffset, m, k, lda);
     long bAt = Checks.words("b", b, bOffset, n, k, ldb);
     long cAt = Checks.writableWords("c", c, cOffset, m, n, ldc);
     Checks.disjoint("c", cAt, m, n * 4, ldc * 4, "a", aAt, m, k * 4, lda * 4);
     Checks.disjoint("c", cAt, m, n * 4, ldc * 4, "b", bAt, n, k * 4, ldb * 4);
-    if (m == 0 || n == 0) {
+    if (Checks.nothing(m, n)) {
       return;
     }
     try {
@@ -93,13 +93,6 @@ public final class Blas {
           (int) ldc);
     } catch (Throwable t) {
       throw Handles.<RuntimeException>rethrow(t);
-    }
-  }
-
-  private static void blasInt(String name, long value, long least) {
-    if (value < least || value > Integer.MAX_VALUE) {
-      throw new IllegalArgumentException(
-          "%s: %d is not in [%d, %d]".formatted(name, value, least, Integer.MAX_VALUE));
     }
   }
 }

@@ -20,16 +20,22 @@ final class Checks {
 
   /** A dimension, 0 to {@link #LIMIT}. */
   static long size(String name, long value) {
-    if (value < 0 || value > LIMIT) {
-      throw outOfRange(name, value, 0);
-    }
-    return value;
+    return inRange(name, value, 0, LIMIT);
   }
 
   /** A dimension that may not be 0. */
   static long positive(String name, long value) {
-    if (value < 1 || value > LIMIT) {
-      throw outOfRange(name, value, 1);
+    return inRange(name, value, 1, LIMIT);
+  }
+
+  /** A number that C takes as an int, or that is to be no larger. */
+  static long inInt(String name, long value, long least) {
+    return inRange(name, value, least, Integer.MAX_VALUE);
+  }
+
+  private static long inRange(String name, long value, long least, long most) {
+    if (value < least || value > most) {
+      throw outOfRange(name, value, least, most);
     }
     return value;
   }
@@ -41,6 +47,14 @@ final class Checks {
           "%s: %d * %d is more than %d".formatted(name, a, b, LIMIT));
     }
     return a * b;
+  }
+
+  /**
+   * Whether a result of these dimensions is empty. Then the call ends in Java: memory bounds the
+   * other dimensions no longer, and a loop in C over them might take days.
+   */
+  static boolean nothing(long a, long b) {
+    return a == 0 || b == 0;
   }
 
   /**
@@ -92,16 +106,12 @@ final class Checks {
   }
 
   /**
-   * So many bytes that are written, at any offset.
+   * So many bytes, whole words at a multiple of 4, that are written.
    *
    * @return their address
    */
   static long writableBytes(String name, MemorySegment segment, long offset, long bytes) {
-    long address = strided(name, segment, offset, 1, bytes, bytes, 0);
-    if (segment.isReadOnly()) {
-      throw new IllegalArgumentException(name + ": segment is read-only");
-    }
-    return address;
+    return writableWords(name, segment, offset, 1, bytes / 4, bytes / 4);
   }
 
   /**
@@ -221,9 +231,10 @@ final class Checks {
     return segment.address() + offset;
   }
 
-  private static IllegalArgumentException outOfRange(String name, long value, long least) {
+  private static IllegalArgumentException outOfRange(
+      String name, long value, long least, long most) {
     return new IllegalArgumentException(
-        "%s: %d is not in [%d, %d]".formatted(name, value, least, LIMIT));
+        "%s: %d is not in [%d, %d]".formatted(name, value, least, most));
   }
 
   private static IllegalArgumentException badStride(String name, long stride, long cols) {

@@ -19,6 +19,7 @@ final class Handles {
   static final MethodHandle ACT_MUL_F32 = granite_kernels_h.gk_act_mul_f32$handle();
   static final MethodHandle ADD_RMS_NORM_F32 = granite_kernels_h.gk_add_rms_norm_f32$handle();
   static final MethodHandle ADD_SCALED_F32 = granite_kernels_h.gk_add_scaled_f32$handle();
+  static final MethodHandle ATTENTION_BF16 = granite_kernels_h.gk_attention_bf16$handle();
   static final MethodHandle ATTENTION_F32 = granite_kernels_h.gk_attention_f32$handle();
   static final MethodHandle ATTENTION_PROBS_F32 = granite_kernels_h.gk_attention_probs_f32$handle();
   static final MethodHandle EMBED = granite_kernels_h.gk_embed$handle();

@@ -229,6 +229,9 @@ public final class Kernels {
     long xAt = Checks.writableWords("x", x, xOffset, rows, cols, xStride);
     long yAt = Checks.repeatableWords("y", y, yOffset, rows, cols, yStride);
     Checks.disjoint("x", xAt, rows, cols * 4, xStride * 4, "y", yAt, rows, cols * 4, yStride * 4);
+    if (Checks.nothing(rows, cols)) {
+      return;
+    }
     try {
       Handles.ADD_SCALED_F32.invokeExact(
           x.asSlice(xOffset), xStride, y.asSlice(yOffset), yStride, scale, rows, cols);
@@ -349,6 +352,9 @@ public final class Kernels {
         rows,
         half * 4,
         half * 4);
+    if (Checks.nothing(headDim, qHeads + kHeads)) {
+      return;
+    }
     int status;
     try {
       status =
@@ -427,6 +433,9 @@ public final class Kernels {
     long yAt = Checks.writableWords("y", y, yOffset, m, n, yStride);
     Checks.disjoint("y", yAt, m, n * 4, yStride * 4, "w", wAt, n, k << shift, wStride << shift);
     Checks.disjoint("y", yAt, m, n * 4, yStride * 4, "x", xAt, m, k * 4, xStride * 4);
+    if (Checks.nothing(m, n)) {
+      return;
+    }
     try {
       if (dtype == BF16) {
         Handles.GEMV_BF16.invokeExact(
@@ -523,6 +532,8 @@ public final class Kernels {
       long packedOffset) {
     NativeLibraries.load();
     Checks.size("xRows", xRows);
+    Checks.size("m", m);
+    Checks.size("k", k);
     long bytes = packedBytes(m, k);
     long xAt = Checks.words("x", x, xOffset, xRows, k, xStride);
     long rowsAt = Checks.rows("rows", rows, rowsOffset, m, xRows);
@@ -530,6 +541,9 @@ public final class Kernels {
     Checks.disjoint("packed", at, 1, bytes, bytes, "x", xAt, xRows, k * 4, xStride * 4);
     if (rows != null) {
       Checks.disjoint("packed", at, 1, bytes, bytes, "rows", rowsAt, 1, m * 4, m * 4);
+    }
+    if (Checks.nothing(m, k)) {
+      return;
     }
     MemorySegment rowsSlice = rows == null ? MemorySegment.NULL : rows.asSlice(rowsOffset);
     try {
@@ -595,21 +609,24 @@ public final class Kernels {
       MemorySegment scratch) {
     NativeLibraries.load();
     Checks.size("n", n);
+    Checks.size("k", k);
+    Checks.size("m", m);
     Checks.size("yRows", yRows);
     long xBytes = packedBytes(m, k);
     long wAt = Checks.matrix("w", w, wOffset, n, k, wStride, 1);
-    long xAt = Checks.matrix("x", x, xOffset, 1, xBytes, xBytes, 0);
+    long xAt = Checks.words("x", x, xOffset, 1, xBytes / 4, xBytes / 4);
     long rowsAt = Checks.rows("rows", rows, rowsOffset, m, yRows);
     long scalesAt = scales == null ? 0 : Checks.words("scales", scales, scalesOffset, 1, m, m);
     long yAt = Checks.writableWords("y", y, yOffset, yRows, n, yStride);
     long scratchAt = Checks.writableBytes("scratch", scratch, 0, GEMM_SCRATCH);
-    notIn("y", yAt, yRows, n * 4, yStride * 4, wAt, n, k * 2, wStride * 2, xAt, xBytes);
+    notIn("y", yAt, yRows, n * 4, yStride * 4, "w", wAt, n, k * 2, wStride * 2, xAt, xBytes);
     notIn(
         "scratch",
         scratchAt,
         1,
         GEMM_SCRATCH,
         GEMM_SCRATCH,
+        "w",
         wAt,
         n,
         k * 2,
@@ -623,6 +640,9 @@ public final class Kernels {
     }
     if (scales != null) {
       list("scales", scalesAt, m, yAt, yRows, n, yStride, scratchAt);
+    }
+    if (Checks.nothing(m, n)) {
+      return;
     }
     MemorySegment rowsSlice = rows == null ? MemorySegment.NULL : rows.asSlice(rowsOffset);
     MemorySegment scalesSlice = scales == null ? MemorySegment.NULL : scales.asSlice(scalesOffset);
@@ -653,13 +673,14 @@ public final class Kernels {
       long rows,
       long width,
       long stride,
+      String weights,
       long wAt,
       long n,
       long wWidth,
       long wStride,
       long xAt,
       long xBytes) {
-    Checks.disjoint(name, at, rows, width, stride, "w", wAt, n, wWidth, wStride);
+    Checks.disjoint(name, at, rows, width, stride, weights, wAt, n, wWidth, wStride);
     Checks.disjoint(name, at, rows, width, stride, "x", xAt, 1, xBytes, xBytes);
   }
 
@@ -716,7 +737,10 @@ public final class Kernels {
       MemorySegment scratch) {
     NativeLibraries.load();
     Checks.size("n", n);
+    Checks.size("k", k);
+    Checks.size("m", m);
     Checks.size("first", first);
+    Checks.size("outCols", outCols);
     if (first > outCols - n || first % 32 != 0 || (n % 32 != 0 && first + n != outCols)) {
       throw new IllegalArgumentException(
           "first: %d, n: %d of %d columns; legal are multiples of 32, and the rest"
@@ -726,15 +750,18 @@ public final class Kernels {
     long outBytes = packedBytes(m, outCols);
     long gateAt = Checks.matrix("gate", gate, gateOffset, n, k, wStride, 1);
     long upAt = Checks.matrix("up", up, upOffset, n, k, wStride, 1);
-    long xAt = Checks.matrix("x", x, xOffset, 1, xBytes, xBytes, 0);
+    long xAt = Checks.words("x", x, xOffset, 1, xBytes / 4, xBytes / 4);
     long outAt = Checks.writableBytes("out", out, outOffset, outBytes);
     long scratchAt = Checks.writableBytes("scratch", scratch, 0, GEMM_SCRATCH);
-    notIn("out", outAt, 1, outBytes, outBytes, gateAt, n, k * 2, wStride * 2, xAt, xBytes);
-    notIn("out", outAt, 1, outBytes, outBytes, upAt, n, k * 2, wStride * 2, xAt, xBytes);
+    notIn("out", outAt, 1, outBytes, outBytes, "gate", gateAt, n, k * 2, wStride * 2, xAt, xBytes);
+    notIn("out", outAt, 1, outBytes, outBytes, "up", upAt, n, k * 2, wStride * 2, xAt, xBytes);
     long size = GEMM_SCRATCH;
-    notIn("scratch", scratchAt, 1, size, size, gateAt, n, k * 2, wStride * 2, xAt, xBytes);
-    notIn("scratch", scratchAt, 1, size, size, upAt, n, k * 2, wStride * 2, xAt, xBytes);
+    notIn("scratch", scratchAt, 1, size, size, "gate", gateAt, n, k * 2, wStride * 2, xAt, xBytes);
+    notIn("scratch", scratchAt, 1, size, size, "up", upAt, n, k * 2, wStride * 2, xAt, xBytes);
     Checks.disjoint("scratch", scratchAt, 1, size, size, "out", outAt, 1, outBytes, outBytes);
+    if (Checks.nothing(m, n)) {
+      return;
+    }
     try {
       Handles.SILU_MUL_GEMM_BF16.invokeExact(
           gate.asSlice(gateOffset),
@@ -797,6 +824,9 @@ public final class Kernels {
     Checks.sameOrDisjoint(
         "out", outAt, outStride * 4, "gate", gateAt, gateStride * 4, rows, cols * 4);
     Checks.sameOrDisjoint("out", outAt, outStride * 4, "up", upAt, upStride * 4, rows, cols * 4);
+    if (Checks.nothing(rows, cols)) {
+      return;
+    }
     try {
       Handles.SILU_MUL_F32.invokeExact(
           gate.asSlice(gateOffset),
@@ -851,6 +881,7 @@ public final class Kernels {
       long outOffset,
       long outStride) {
     NativeLibraries.load();
+    knownActivation(activation);
     Checks.size("rows", rows);
     Checks.size("cols", cols);
     long gateAt = Checks.words("gate", gate, gateOffset, rows, cols, gateStride);
@@ -859,6 +890,9 @@ public final class Kernels {
     Checks.sameOrDisjoint(
         "out", outAt, outStride * 4, "gate", gateAt, gateStride * 4, rows, cols * 4);
     Checks.sameOrDisjoint("out", outAt, outStride * 4, "up", upAt, upStride * 4, rows, cols * 4);
+    if (Checks.nothing(rows, cols)) {
+      return;
+    }
     int status;
     try {
       status =
@@ -892,7 +926,7 @@ public final class Kernels {
    * @param logitsOffset bytes from the start of {@code logits} to its first element
    * @param logitsStride elements from one row to the next
    * @param rows number of rows
-   * @param experts columns of {@code logits}
+   * @param experts columns of {@code logits}, 1 to 2^31 - 1, as ids are ints
    * @param k how many to choose, 1 to {@code experts}
    * @param ids written: int [rows, k], contiguous
    * @param idsOffset bytes from the start of {@code ids} to its first element
@@ -917,7 +951,7 @@ public final class Kernels {
       long weightsOffset) {
     NativeLibraries.load();
     Checks.size("rows", rows);
-    Checks.positive("experts", experts);
+    Checks.inInt("experts", experts, 1);
     if (k < 1 || k > experts) {
       throw new IllegalArgumentException(
           "k: " + k + " is not in [1, " + experts + "], the experts");
@@ -1009,6 +1043,121 @@ public final class Kernels {
       MemorySegment out,
       long outOffset,
       long outStride) {
+    attention(
+        false,
+        q,
+        qOffset,
+        qStride,
+        heads,
+        rows,
+        k,
+        kOffset,
+        v,
+        vOffset,
+        kvStride,
+        past,
+        keyMask,
+        keyMaskOffset,
+        headDim,
+        scale,
+        out,
+        outOffset,
+        outStride);
+  }
+
+  /**
+   * Causal attention of the query heads that share one key/value head, over its cache: {@code
+   * out[r,h] = softmax_j(scale * q[r,h] . k[j]) v[j]} over the keys {@code j <= past + r} that the
+   * mask does not hide.
+   *
+   * <p>Contract: {@code gk_attention_bf16} in gk_attention.h. As {@link #attention}, but for many
+   * rows, and a tier with a matrix unit rounds the operands to bfloat16 on their way into it.
+   *
+   * @param q float [rows, heads, headDim]
+   * @param qOffset bytes from the start of {@code q} to its first element
+   * @param qStride elements from one row to the next; heads are headDim apart
+   * @param heads query heads of this key/value head, at least 1
+   * @param rows number of rows, which are the last positions
+   * @param k float [past + rows, headDim], the rows' own keys included
+   * @param kOffset bytes from the start of {@code k} to its first element
+   * @param v float [past + rows, headDim], the rows' own values included
+   * @param vOffset bytes from the start of {@code v} to its first element
+   * @param kvStride elements from one row of {@code k}, and of {@code v}, to the next
+   * @param past keys before the first row's own
+   * @param keyMask [past + rows] bytes, 0 hides a key from all rows; null hides none
+   * @param keyMaskOffset bytes from the start of {@code keyMask} to its first element; not used if
+   *     that is null
+   * @param headDim elements of a head
+   * @param scale factor of the scores
+   * @param out float [rows, heads, headDim]
+   * @param outOffset bytes from the start of {@code out} to its first element
+   * @param outStride elements from one row to the next; heads are headDim apart
+   * @throws IllegalArgumentException if a size is out of range, a stride is smaller than a row, or
+   *     a segment is on the heap, misaligned, read-only though written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void attentionBf16(
+      MemorySegment q,
+      long qOffset,
+      long qStride,
+      long heads,
+      long rows,
+      MemorySegment k,
+      long kOffset,
+      MemorySegment v,
+      long vOffset,
+      long kvStride,
+      long past,
+      MemorySegment keyMask,
+      long keyMaskOffset,
+      long headDim,
+      float scale,
+      MemorySegment out,
+      long outOffset,
+      long outStride) {
+    attention(
+        true,
+        q,
+        qOffset,
+        qStride,
+        heads,
+        rows,
+        k,
+        kOffset,
+        v,
+        vOffset,
+        kvStride,
+        past,
+        keyMask,
+        keyMaskOffset,
+        headDim,
+        scale,
+        out,
+        outOffset,
+        outStride);
+  }
+
+  private static void attention(
+      boolean rounded,
+      MemorySegment q,
+      long qOffset,
+      long qStride,
+      long heads,
+      long rows,
+      MemorySegment k,
+      long kOffset,
+      MemorySegment v,
+      long vOffset,
+      long kvStride,
+      long past,
+      MemorySegment keyMask,
+      long keyMaskOffset,
+      long headDim,
+      float scale,
+      MemorySegment out,
+      long outOffset,
+      long outStride) {
     NativeLibraries.load();
     Checks.positive("heads", heads);
     Checks.size("rows", rows);
@@ -1031,8 +1180,28 @@ public final class Kernels {
       Checks.disjoint(
           "out", outAt, rows, cols * 4, outStride * 4, "keyMask", maskAt, 1, keys, keys);
     }
+    if (Checks.nothing(rows, headDim)) {
+      return;
+    }
     MemorySegment mask = keyMask == null ? MemorySegment.NULL : keyMask.asSlice(keyMaskOffset);
     try {
+      if (rounded) {
+        Handles.ATTENTION_BF16.invokeExact(
+            q.asSlice(qOffset),
+            qStride,
+            heads,
+            rows,
+            k.asSlice(kOffset),
+            v.asSlice(vOffset),
+            kvStride,
+            past,
+            mask,
+            headDim,
+            scale,
+            out.asSlice(outOffset),
+            outStride);
+        return;
+      }
       Handles.ATTENTION_F32.invokeExact(
           q.asSlice(qOffset),
           qStride,
@@ -1117,6 +1286,9 @@ public final class Kernels {
       long maskAt = Checks.matrix("keyMask", keyMask, keyMaskOffset, 1, keys, keys, 0);
       Checks.disjoint(
           "p", pAt, heads, pCols * 4, pHeadStride * 4, "keyMask", maskAt, 1, keys, keys);
+    }
+    if (Checks.nothing(rows, heads)) {
+      return;
     }
     MemorySegment mask = keyMask == null ? MemorySegment.NULL : keyMask.asSlice(keyMaskOffset);
     try {
@@ -1270,6 +1442,9 @@ public final class Kernels {
         rows,
         cols << shift,
         srcStride << shift);
+    if (Checks.nothing(rows, cols)) {
+      return;
+    }
     int status;
     try {
       status =
@@ -1319,13 +1494,13 @@ public final class Kernels {
    *
    * <p>Contract: {@code gk_probe_fma_f32} in gk_probe.h.
    *
-   * @param iterations how often to go round
+   * @param iterations how often to go round, less than 2^31
    * @return the floating-point operations done; a multiply-add counts two
-   * @throws IllegalArgumentException if {@code iterations} is negative
+   * @throws IllegalArgumentException if {@code iterations} is out of range
    */
   public static long probeFma(long iterations) {
     NativeLibraries.load();
-    Checks.size("iterations", iterations);
+    Checks.inInt("iterations", iterations, 0);
     try (Arena arena = Arena.ofConfined()) {
       return gk_probe_fma_f32(iterations, arena.allocate(ValueLayout.JAVA_FLOAT));
     }
@@ -1336,13 +1511,13 @@ public final class Kernels {
    *
    * <p>Contract: {@code gk_probe_bf16} in gk_probe.h.
    *
-   * @param iterations how often to go round
+   * @param iterations how often to go round, less than 2^31
    * @return the floating-point operations done, 0 where the active tier has no such unit
-   * @throws IllegalArgumentException if {@code iterations} is negative
+   * @throws IllegalArgumentException if {@code iterations} is out of range
    */
   public static long probeBf16(long iterations) {
     NativeLibraries.load();
-    Checks.size("iterations", iterations);
+    Checks.inInt("iterations", iterations, 0);
     try (Arena arena = Arena.ofConfined()) {
       return gk_probe_bf16(iterations, arena.allocate(ValueLayout.JAVA_FLOAT));
     }
@@ -1358,6 +1533,18 @@ public final class Kernels {
           "dtype: %d is none of F32 (%d), F16 (%d), BF16 (%d)".formatted(dtype, F32, F16, BF16));
     }
     return 2;
+  }
+
+  private static void knownActivation(int activation) {
+    if (activation != GELU
+        && activation != GELU_TANH
+        && activation != QUICK_GELU
+        && activation != RELU
+        && activation != RELU2) {
+      throw new IllegalArgumentException(
+          "activation: %d is none of GELU (%d), GELU_TANH (%d), QUICK_GELU (%d), RELU (%d), RELU2 (%d)"
+              .formatted(activation, GELU, GELU_TANH, QUICK_GELU, RELU, RELU2));
+    }
   }
 
   private static IllegalArgumentException refused(String kernel, int status, String operands) {

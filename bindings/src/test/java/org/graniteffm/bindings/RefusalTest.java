@@ -1,6 +1,7 @@
 package org.graniteffm.bindings;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
@@ -10,271 +11,73 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
-import java.lang.reflect.Modifier;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.graniteffm.bindings.Specimens.Alias;
+import org.graniteffm.bindings.Specimens.Argument;
+import org.graniteffm.bindings.Specimens.Choice;
+import org.graniteffm.bindings.Specimens.Factor;
+import org.graniteffm.bindings.Specimens.Operand;
+import org.graniteffm.bindings.Specimens.Rule;
+import org.graniteffm.bindings.Specimens.Size;
+import org.graniteffm.bindings.Specimens.Specimen;
+import org.graniteffm.bindings.Specimens.Stride;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Every operand, size and stride of every method, wrong in every way there is, is refused by name
- * and before anything is written. One good call of each method is the specimen that the tests spoil
- * one argument at a time.
+ * and before anything is written.
  */
 class RefusalTest {
-  sealed interface Argument {}
-
-  /** A segment and its offset: as many bytes as the call needs, to the byte. */
-  record Operand(String name, long bytes, boolean words, boolean written) implements Argument {}
-
-  record Size(String name, long value) implements Argument {}
-
-  /** In elements; {@code least} is the length of a row. */
-  record Stride(String name, long value, long least) implements Argument {}
-
-  record Value(Object value) implements Argument {}
-
-  record Specimen(Class<?> owner, String method, List<Argument> arguments) {
-    List<Operand> operands() {
-      return of(Operand.class);
-    }
-
-    <T extends Argument> List<T> of(Class<T> kind) {
-      return arguments.stream().filter(kind::isInstance).map(kind::cast).toList();
-    }
-
-    @Override
-    public String toString() {
-      return method;
-    }
-  }
-
-  private static Operand in(String name, long floats) {
-    return new Operand(name, floats * 4, true, false);
-  }
-
-  private static Operand out(String name, long floats) {
-    return new Operand(name, floats * 4, true, true);
-  }
-
-  private static Operand bytes(String name, long bytes) {
-    return new Operand(name, bytes, false, false);
-  }
-
-  private static Size size(String name, long value) {
-    return new Size(name, value);
-  }
-
-  private static Stride stride(String name, long value, long least) {
-    return new Stride(name, value, least);
-  }
-
-  private static Value value(Object value) {
-    return new Value(value);
-  }
-
-  private static Specimen kernel(String method, Argument... arguments) {
-    return new Specimen(Kernels.class, method, List.of(arguments));
-  }
-
-  /**
-   * Two rows of three columns, unless something else is more telling; no two strides are the same.
-   */
-  private static final List<Specimen> SPECIMENS =
-      List.of(
-          kernel(
-              "rmsNorm",
-              in("x", 7),
-              stride("x", 4, 3),
-              in("weight", 3),
-              value(1e-5f),
-              size("rows", 2),
-              size("cols", 3),
-              out("out", 8),
-              stride("out", 5, 3)),
-          kernel(
-              "addRmsNorm",
-              out("x", 7),
-              stride("x", 4, 3),
-              in("residual", 9),
-              stride("residual", 6, 3),
-              value(1f),
-              in("weight", 3),
-              value(1e-5f),
-              size("rows", 2),
-              size("cols", 3),
-              out("out", 8),
-              stride("out", 5, 3)),
-          kernel(
-              "addScaled",
-              out("x", 7),
-              stride("x", 4, 3),
-              in("y", 8),
-              stride("y", 5, 3),
-              value(1f),
-              size("rows", 2),
-              size("cols", 3)),
-          // two rows, three query heads and two key heads of four elements
-          kernel(
-              "rope",
-              out("q", 13 + 12),
-              stride("q", 13, 12),
-              size("qHeads", 3),
-              in("k", 9 + 8),
-              stride("k", 9, 8),
-              size("kHeads", 2),
-              size("headDim", 4),
-              in("cos", 4),
-              in("sin", 4),
-              size("rows", 2),
-              out("kOut", 11 + 8),
-              stride("kOut", 11, 8)),
-          // w [4, 3], x [2, 3], y [2, 4]
-          kernel(
-              "gemv",
-              value(Kernels.BF16),
-              bytes("w", (3 * 7 + 3) * 2),
-              stride("w", 7, 3),
-              size("n", 4),
-              size("k", 3),
-              in("x", 4 + 3),
-              stride("x", 4, 3),
-              size("m", 2),
-              value(1f),
-              value(0f),
-              out("y", 5 + 4),
-              stride("y", 5, 4)),
-          kernel(
-              "siluMul",
-              in("gate", 7),
-              stride("gate", 4, 3),
-              in("up", 8),
-              stride("up", 5, 3),
-              size("rows", 2),
-              size("cols", 3),
-              out("out", 9),
-              stride("out", 6, 3)),
-          kernel(
-              "actMul",
-              value(Kernels.RELU),
-              in("gate", 7),
-              stride("gate", 4, 3),
-              in("up", 8),
-              stride("up", 5, 3),
-              size("rows", 2),
-              size("cols", 3),
-              out("out", 9),
-              stride("out", 6, 3)),
-          // two rows, three experts, the best two
-          kernel(
-              "topKSoftmax",
-              in("logits", 7),
-              stride("logits", 4, 3),
-              size("rows", 2),
-              size("experts", 3),
-              size("k", 2),
-              out("ids", 4),
-              out("weights", 4)),
-          // two rows behind one past key, two heads of three elements
-          kernel(
-              "attention",
-              in("q", 7 + 6),
-              stride("q", 7, 6),
-              size("heads", 2),
-              size("rows", 2),
-              in("k", 2 * 4 + 3),
-              in("v", 2 * 4 + 3),
-              stride("k", 4, 3),
-              size("past", 1),
-              bytes("keyMask", 3),
-              size("headDim", 3),
-              value(1f),
-              out("out", 8 + 6),
-              stride("out", 8, 6)),
-          kernel(
-              "attentionProbs",
-              in("q", 7 + 6),
-              stride("q", 7, 6),
-              size("heads", 2),
-              size("rows", 2),
-              in("k", 2 * 4 + 3),
-              stride("k", 4, 3),
-              size("past", 1),
-              bytes("keyMask", 3),
-              size("headDim", 3),
-              value(1f),
-              out("p", 9 + 6),
-              stride("p", 9, 6)),
-          kernel(
-              "embed",
-              bytes("table", (4 * 5 + 3) * 2),
-              value(Kernels.F16),
-              stride("table", 5, 3),
-              size("vocab", 5),
-              in("ids", 2),
-              size("rows", 2),
-              size("cols", 3),
-              value(1f),
-              out("out", 7),
-              stride("out", 4, 3)),
-          kernel(
-              "widen",
-              bytes("src", (5 + 3) * 4),
-              value(Kernels.F32),
-              stride("src", 5, 3),
-              size("rows", 2),
-              size("cols", 3),
-              out("dst", 7),
-              stride("dst", 4, 3)),
-          kernel("probeRead", bytes("data", 13), size("bytes", 13)),
-          kernel("probeFma", size("iterations", 1)),
-          // c [2, 4] = a [2, 3] times b [4, 3] transposed
-          new Specimen(
-              Blas.class,
-              "sgemm",
-              List.of(
-                  size("m", 2),
-                  size("n", 4),
-                  size("k", 3),
-                  value(1f),
-                  in("a", 4 + 3),
-                  stride("lda", 4, 3),
-                  in("b", 3 * 5 + 3),
-                  stride("ldb", 5, 3),
-                  value(0f),
-                  out("c", 6 + 4),
-                  stride("ldc", 6, 4))));
-
   static Stream<Specimen> specimens() {
-    return SPECIMENS.stream();
+    return Specimens.ALL.stream();
   }
 
   static Stream<Arguments> operands() {
-    return SPECIMENS.stream().flatMap(s -> s.operands().stream().map(o -> Arguments.of(s, o)));
+    return each(Operand.class);
   }
 
   static Stream<Arguments> sizes() {
-    return SPECIMENS.stream()
-        .flatMap(s -> s.of(Size.class).stream().map(size -> Arguments.of(s, size)));
+    return each(Size.class);
   }
 
   static Stream<Arguments> strides() {
-    return SPECIMENS.stream()
-        .flatMap(s -> s.of(Stride.class).stream().map(stride -> Arguments.of(s, stride)));
+    return each(Stride.class);
+  }
+
+  static Stream<Arguments> choices() {
+    return each(Choice.class);
+  }
+
+  static Stream<Arguments> factors() {
+    return each(Factor.class);
+  }
+
+  static Stream<Arguments> rules() {
+    return specimens().flatMap(s -> s.rules().stream().map(rule -> Arguments.of(s, rule)));
+  }
+
+  static Stream<Arguments> indices() {
+    return specimens()
+        .flatMap(s ->
+            s.operands().stream()
+                .filter(operand -> operand.below() > 0)
+                .map(operand -> Arguments.of(s, operand)));
   }
 
   static Stream<Arguments> outputsAndOthers() {
     List<Arguments> pairs = new ArrayList<>();
-    for (Specimen specimen : SPECIMENS) {
+    for (Specimen specimen : Specimens.ALL) {
       for (Operand output : specimen.operands()) {
         for (Operand other : specimen.operands()) {
           if (output.written() && !other.equals(output)) {
@@ -284,6 +87,10 @@ class RefusalTest {
       }
     }
     return pairs.stream();
+  }
+
+  private static Stream<Arguments> each(Class<? extends Argument> kind) {
+    return specimens().flatMap(s -> s.of(kind).stream().map(argument -> Arguments.of(s, argument)));
   }
 
   /** A call that can be spoilt. */
@@ -303,8 +110,9 @@ class RefusalTest {
     }
 
     Call with(Operand operand, MemorySegment segment, long offset) {
-      segments.put(operand.name(), segment);
-      offsets.put(operand.name(), offset);
+      boolean sliced = !operand.hasOffset() && offset != 0;
+      segments.put(operand.name(), sliced ? segment.asSlice(offset) : segment);
+      offsets.put(operand.name(), sliced ? 0 : offset);
       return this;
     }
 
@@ -314,11 +122,7 @@ class RefusalTest {
     }
 
     void run() {
-      Method method =
-          Stream.of(specimen.owner().getMethods())
-              .filter(m -> m.getName().equals(specimen.method()))
-              .findFirst()
-              .orElseThrow();
+      Method method = Specimens.methodsOf(specimen).getFirst();
       List<Object> values = new ArrayList<>();
       for (Argument argument : specimen.arguments()) {
         if (replaced.containsKey(argument)) {
@@ -328,11 +132,14 @@ class RefusalTest {
         switch (argument) {
           case Operand operand -> {
             values.add(segments.get(operand.name()));
-            values.add(offsets.get(operand.name()));
+            if (operand.hasOffset()) {
+              values.add(offsets.get(operand.name()));
+            }
           }
           case Size size -> values.add(size.value());
           case Stride stride -> values.add(stride.value());
-          case Value value -> values.add(value.value());
+          case Factor factor -> values.add(factor.value());
+          case Choice choice -> values.add(choice.value());
         }
       }
       try {
@@ -347,6 +154,7 @@ class RefusalTest {
       }
     }
 
+    /** The exception, which is of just this class or one that means the same, with one line. */
     <T extends RuntimeException> T refused(Class<T> kind) {
       Map<String, byte[]> before = outputs();
       T e = assertThrows(kind, this::run);
@@ -383,17 +191,24 @@ class RefusalTest {
 
   @Test
   void everyMethodHasASpecimen() {
-    Set<String> methods = new TreeSet<>();
-    for (Class<?> owner : List.of(Kernels.class, Blas.class)) {
-      for (Method method : owner.getDeclaredMethods()) {
-        if (Modifier.isPublic(method.getModifiers())) {
-          methods.add(method.getName());
-        }
-      }
+    TreeSet<String> methods = new TreeSet<>();
+    Specimens.methods().forEach(method -> methods.add(method.toString()));
+    TreeSet<String> covered = new TreeSet<>();
+    for (Specimen specimen : Specimens.ALL) {
+      List<Method> called = Specimens.methodsOf(specimen);
+      assertEquals(1, called.size(), "methods that the specimen of " + specimen + " calls");
+      assertTrue(covered.add(called.getFirst().toString()), "two specimens of " + specimen);
     }
-    Set<String> specimens = new TreeSet<>();
-    SPECIMENS.forEach(specimen -> specimens.add(specimen.method()));
-    assertEquals(methods, specimens);
+    assertEquals(methods, covered);
+  }
+
+  @Test
+  void everyOperandTakesPartInItsCall() {
+    for (Specimen specimen : Specimens.ALL) {
+      long names = specimen.operands().stream().map(Operand::name).distinct().count();
+      assertEquals(names, specimen.operands().size(), "operands of one name in " + specimen);
+      assertFalse(specimen.of(Size.class).isEmpty(), specimen + " has no size");
+    }
   }
 
   @ParameterizedTest
@@ -408,7 +223,7 @@ class RefusalTest {
   @MethodSource("operands")
   void nullSegment(Specimen specimen, Operand operand) {
     try (Call call = new Call(specimen).with(operand, null, 0)) {
-      if (operand.name().equals("keyMask")) {
+      if (operand.nullable()) {
         call.run();
       } else {
         assertEquals(operand.name(), call.refused(NullPointerException.class).getMessage());
@@ -419,9 +234,15 @@ class RefusalTest {
   @ParameterizedTest
   @MethodSource("operands")
   void heapSegment(Specimen specimen, Operand operand) {
-    MemorySegment heap = MemorySegment.ofArray(new byte[(int) operand.bytes()]);
-    try (Call call = new Call(specimen).with(operand, heap, 0)) {
-      assertNames(operand.name(), call.refused(IllegalArgumentException.class));
+    int words = (int) (operand.bytes() + 3) / 4;
+    for (MemorySegment heap :
+        List.of(
+            MemorySegment.ofArray(new byte[(int) operand.bytes()]),
+            MemorySegment.ofArray(new float[words]),
+            MemorySegment.ofArray(new int[words]))) {
+      try (Call call = new Call(specimen).with(operand, heap, 0)) {
+        assertNames(operand.name() + ": ", call.refused(IllegalArgumentException.class));
+      }
     }
   }
 
@@ -454,21 +275,29 @@ class RefusalTest {
   @MethodSource("operands")
   void segmentTooSmall(Specimen specimen, Operand operand) {
     try (Call call = new Call(specimen)) {
-      MemorySegment small = call.arena.allocate(operand.bytes() - 1, 8);
-      RuntimeException e = call.with(operand, small, 0).refused(IndexOutOfBoundsException.class);
+      for (long bytes : new long[] {operand.bytes() - 1, 0}) {
+        MemorySegment small = call.arena.allocate(bytes, 8);
+        RuntimeException e = call.with(operand, small, 0).refused(IndexOutOfBoundsException.class);
+        assertNames(operand.name() + ": ", e);
+        assertNames(operand.bytes() + " bytes", e);
+      }
+      RuntimeException e =
+          call.with(operand, MemorySegment.NULL, 0).refused(IndexOutOfBoundsException.class);
       assertNames(operand.name() + ": ", e);
-      assertNames(operand.bytes() + " bytes", e);
     }
   }
 
   @ParameterizedTest
   @MethodSource("operands")
   void offsetOutOfRange(Specimen specimen, Operand operand) {
+    if (!operand.hasOffset()) {
+      return;
+    }
     try (Call call = new Call(specimen)) {
       MemorySegment segment = call.segments.get(operand.name());
       for (long offset :
           new long[] {
-            -4, 4, operand.bytes(), operand.bytes() + 4, Long.MAX_VALUE, Long.MIN_VALUE
+            -4, -1, 1, 4, operand.bytes(), operand.bytes() + 4, Long.MAX_VALUE, Long.MIN_VALUE
           }) {
         RuntimeException e =
             call.with(operand, segment, offset).refused(IndexOutOfBoundsException.class);
@@ -481,12 +310,14 @@ class RefusalTest {
   @MethodSource("operands")
   void misalignedWords(Specimen specimen, Operand operand) {
     try (Call call = new Call(specimen)) {
-      MemorySegment larger = call.arena.allocate(operand.bytes() + 1, 8);
-      call.with(operand, larger, 1);
-      if (operand.words()) {
-        assertNames(operand.name(), call.refused(IllegalArgumentException.class));
-      } else {
-        call.run();
+      for (int offset = 1; offset < 4; offset++) {
+        MemorySegment larger = call.arena.allocate(operand.bytes() + offset, 8);
+        call.with(operand, larger, offset);
+        if (operand.words()) {
+          assertNames(operand.name(), call.refused(IllegalArgumentException.class));
+        } else {
+          call.run();
+        }
       }
     }
   }
@@ -530,17 +361,57 @@ class RefusalTest {
     }
   }
 
+  /** Of two segments, two slices and two mappings it is the memory that counts. */
+  @ParameterizedTest
+  @MethodSource("outputsAndOthers")
+  void outputInThePlaceOfAnotherOperand(Specimen specimen, Operand output, Operand other) {
+    try (Call call = new Call(specimen)) {
+      long longest = specimen.operands().stream().mapToLong(Operand::bytes).max().orElseThrow();
+      for (Operand operand : specimen.operands()) {
+        MemorySegment roomy = call.arena.allocate(operand.bytes() + 4096, 8); // for longer strides
+        call.with(operand, roomy, 0);
+      }
+      MemorySegment both = call.arena.allocate(longest + 4096, 8);
+      call.with(output, both, 64).with(other, both.asSlice(32), 32);
+      if (strideOf(specimen, output) != null && strideOf(specimen, other) != null) {
+        // strides differ: so not even those that may be one operand are one here
+        assertNames("overlaps", call.refused(IllegalArgumentException.class));
+        call.with(strideOf(specimen, output), 40L).with(strideOf(specimen, other), 40L);
+      }
+      if (mayBe(specimen, output, other)) {
+        call.run();
+      } else {
+        assertNames("overlaps", call.refused(IllegalArgumentException.class));
+      }
+    }
+  }
+
+  private static Stride strideOf(Specimen specimen, Operand operand) {
+    return specimen.of(Stride.class).stream()
+        .filter(stride -> List.of(operand.name(), "ld" + operand.name()).contains(stride.name()))
+        .findFirst()
+        .orElse(null);
+  }
+
+  private static boolean mayBe(Specimen specimen, Operand one, Operand other) {
+    return specimen.aliases().contains(new Alias(one.name(), other.name()))
+        || specimen.aliases().contains(new Alias(other.name(), one.name()));
+  }
+
   @ParameterizedTest
   @MethodSource("sizes")
   void sizeOutOfRange(Specimen specimen, Size size) {
     try (Call call = new Call(specimen)) {
-      for (long value : new long[] {-1, Long.MIN_VALUE, Long.MAX_VALUE, Checks.LIMIT + 1}) {
-        assertNames(size.name(), call.with(size, value).refused(IllegalArgumentException.class));
+      for (long value :
+          new long[] {size.least() - 1, -1, Long.MIN_VALUE, Long.MAX_VALUE, size.most() + 1}) {
+        assertNames(
+            size.name() + ": " + value,
+            call.with(size, value).refused(IllegalArgumentException.class));
       }
       if (specimen.operands().isEmpty()) {
         return;
       }
-      for (long value : new long[] {Checks.LIMIT, Integer.MAX_VALUE, size.value() + 1}) {
+      for (long value : new long[] {size.most(), Integer.MAX_VALUE, size.value() + 1}) {
         call.with(size, value);
         try {
           call.run();
@@ -552,13 +423,78 @@ class RefusalTest {
     }
   }
 
+  /** All sizes as large as can be at once: their products fit into no long. */
+  @ParameterizedTest
+  @MethodSource("specimens")
+  void allSizesAndStridesAtTheirLargest(Specimen specimen) {
+    if (specimen.operands().isEmpty()) {
+      return; // only one size, and the largest is as good as any
+    }
+    try (Call call = new Call(specimen)) {
+      specimen.of(Size.class).forEach(size -> call.with(size, size.most()));
+      specimen.of(Stride.class).forEach(stride -> call.with(stride, Checks.LIMIT));
+      assertRefused(call);
+      specimen.of(Size.class).forEach(size -> call.with(size, 1L << 31));
+      specimen.of(Stride.class).forEach(stride -> call.with(stride, 1L << 33));
+      assertRefused(call);
+    }
+  }
+
+  private static void assertRefused(Call call) {
+    RuntimeException e = call.refused(RuntimeException.class);
+    assertTrue(
+        e instanceof IllegalArgumentException || e instanceof IndexOutOfBoundsException,
+        e.toString());
+  }
+
+  /**
+   * Nothing to write, and the other sizes without a bound from any memory: the call ends at once,
+   * one way or the other, instead of counting to 2^48.
+   */
+  @ParameterizedTest
+  @MethodSource("sizes")
+  void nothingToDoTakesNoTime(Specimen specimen, Size large) throws Exception {
+    if (specimen.operands().isEmpty()) {
+      return; // an empty loop is what this one is for
+    }
+    List<Size> sizes = specimen.of(Size.class);
+    for (int zeros = 0; zeros < 1 << sizes.size(); zeros++) {
+      Call call = new Call(specimen);
+      for (int i = 0; i < sizes.size(); i++) {
+        boolean zero = (zeros >> i & 1) != 0;
+        call.with(sizes.get(i), zero ? sizes.get(i).least() : sizes.get(i).value());
+      }
+      call.with(large, large.most());
+      specimen
+          .of(Stride.class)
+          .forEach(stride ->
+              call.with(stride, specimen.owner() == Blas.class ? large.most() : Checks.LIMIT));
+      FutureTask<Boolean> task =
+          new FutureTask<>(() -> {
+            try {
+              call.run();
+            } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
+              // as good
+            }
+            return true;
+          });
+      Thread.ofPlatform().daemon().start(task);
+      assertTrue(task.get(60, TimeUnit.SECONDS));
+      call.close();
+    }
+  }
+
   @ParameterizedTest
   @MethodSource("strides")
   void strideSmallerThanARow(Specimen specimen, Stride stride) {
     try (Call call = new Call(specimen)) {
-      for (long value : new long[] {stride.least() - 1, -1, Long.MIN_VALUE, Long.MAX_VALUE}) {
-        assertNames(
-            stride.name(), call.with(stride, value).refused(IllegalArgumentException.class));
+      for (long value : new long[] {stride.least() - 1, 0, -1, Long.MIN_VALUE, Long.MAX_VALUE}) {
+        call.with(stride, value);
+        if (value == 0 && stride.repeatable()) {
+          call.run();
+        } else {
+          assertNames(stride.name(), call.refused(IllegalArgumentException.class));
+        }
       }
     }
   }
@@ -577,63 +513,74 @@ class RefusalTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {-1, 3, Integer.MAX_VALUE, Integer.MIN_VALUE})
-  void unknownElementType(int dtype) {
-    for (Specimen specimen : SPECIMENS) {
-      if (Set.of("gemv", "embed", "widen").contains(specimen.method())) {
-        Value value = specimen.of(Value.class).getFirst();
-        try (Call call = new Call(specimen).with(value, dtype)) {
-          assertNames("dtype: " + dtype, call.refused(IllegalArgumentException.class));
+  @MethodSource("choices")
+  void unknownChoice(Specimen specimen, Choice choice) {
+    try (Call call = new Call(specimen)) {
+      for (int wrong : choice.wrong()) {
+        RuntimeException e = call.with(choice, wrong).refused(IllegalArgumentException.class);
+        assertNames(choice.name() + ": " + wrong, e);
+        // nor where there would be nothing to do
+        specimen.of(Size.class).forEach(size -> call.with(size, size.least()));
+        assertNames(choice.name(), call.refused(IllegalArgumentException.class));
+        specimen.of(Size.class).forEach(size -> call.with(size, size.value()));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("rules")
+  void sizeAgainstARule(Specimen specimen, Rule rule) {
+    try (Call call = new Call(specimen)) {
+      for (Size size : specimen.of(Size.class)) {
+        if (size.name().equals(rule.size())) {
+          call.with(size, rule.wrong());
+        }
+      }
+      assertNames(rule.size() + ": " + rule.wrong(), call.refused(IllegalArgumentException.class));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("indices")
+  void indexOutOfRange(Specimen specimen, Operand operand) {
+    int bound = operand.below();
+    for (int at = 0; at < operand.bytes() / 4; at++) {
+      for (int wrong : new int[] {-1, bound, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
+        try (Call call = new Call(specimen)) {
+          call.segments.get(operand.name()).setAtIndex(ValueLayout.JAVA_INT, at, wrong);
+          RuntimeException e = call.refused(IndexOutOfBoundsException.class);
+          assertEquals(
+              "%s: element %d is %d, not in [0, %d)".formatted(operand.name(), at, wrong, bound),
+              e.getMessage());
         }
       }
     }
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {-1, 5, Integer.MAX_VALUE})
-  void unknownActivation(int activation) {
-    Specimen specimen = find("actMul");
-    try (Call call = new Call(specimen).with(specimen.of(Value.class).getFirst(), activation)) {
-      assertNames("activation " + activation, call.refused(IllegalArgumentException.class));
-    }
-  }
-
-  @ParameterizedTest
-  @ValueSource(ints = {-1, 5, Integer.MAX_VALUE, Integer.MIN_VALUE})
-  void tokenOutsideTheVocabulary(int id) {
-    Specimen specimen = find("embed");
+  @MethodSource("factors")
+  void anyFactorIsTaken(Specimen specimen, Factor factor) {
     try (Call call = new Call(specimen)) {
-      call.segments.get("ids").setAtIndex(ValueLayout.JAVA_INT, 1, id);
-      RuntimeException e = call.refused(IndexOutOfBoundsException.class);
-      assertEquals("ids: element 1 is " + id + ", not in [0, 5)", e.getMessage());
-    }
-  }
-
-  @Test
-  void oddHead() {
-    MemorySegment any = MemorySegment.NULL;
-    assertThrows(
-        IllegalArgumentException.class,
-        () -> Kernels.rope(any, 0, 0, 0, any, 0, 0, 0, 3, any, 0, any, 0, 0, any, 0, 0));
-  }
-
-  @Test
-  void moreExpertsChosenThanThereAre() {
-    Specimen specimen = find("topKSoftmax");
-    try (Call call = new Call(specimen)) {
-      for (long k : new long[] {0, 4}) {
-        call.with(size("k", 2), k);
-        assertNames("k: " + k, call.refused(IllegalArgumentException.class));
+      for (float value :
+          new float[] {
+            Float.NaN, Float.POSITIVE_INFINITY, -0f, Float.MIN_VALUE, -Float.MAX_VALUE
+          }) {
+        call.with(factor, value).run();
       }
     }
   }
 
   @Test
   void aMaskCoversPastAndRows() {
-    Specimen specimen = find("attention");
-    try (Call call = new Call(specimen)) {
-      call.segments.put("keyMask", call.arena.allocate(2));
-      assertNames("keyMask", call.refused(IndexOutOfBoundsException.class));
+    for (Specimen specimen : Specimens.ALL) {
+      for (Operand operand : specimen.operands()) {
+        if (operand.name().equals("keyMask")) {
+          try (Call call = new Call(specimen)) {
+            call.segments.put("keyMask", call.arena.allocate(2));
+            assertNames("keyMask", call.refused(IndexOutOfBoundsException.class));
+          }
+        }
+      }
     }
   }
 
@@ -656,7 +603,32 @@ class RefusalTest {
     }
   }
 
-  private static Specimen find(String method) {
-    return SPECIMENS.stream().filter(s -> s.method().equals(method)).findFirst().orElseThrow();
+  /** Memory is not given back below a call; later calls are refused. */
+  @Test
+  void arenaClosedDuringCalls() throws InterruptedException {
+    for (int round = 0; round < 200; round++) {
+      Arena arena = Arena.ofShared();
+      MemorySegment data = arena.allocate(1 << 16, 64);
+      Thread reader =
+          Thread.ofPlatform()
+              .start(() -> {
+                try {
+                  while (true) {
+                    Kernels.probeRead(data, 0, data.byteSize());
+                  }
+                } catch (IllegalStateException e) {
+                  // closed
+                }
+              });
+      while (arena.scope().isAlive()) {
+        try {
+          arena.close();
+        } catch (IllegalStateException e) {
+          Thread.onSpinWait(); // a call is in there: it keeps the memory
+        }
+      }
+      reader.join(TimeUnit.SECONDS.toMillis(60));
+      assertFalse(reader.isAlive(), "the reader reads on");
+    }
   }
 }

@@ -84,6 +84,8 @@ final class BenchCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print a JSON object.")
   private boolean json;
 
+  @Mixin private ModelSource models;
+
   @Mixin private ComputeOptions compute;
 
   @Spec private CommandSpec spec;
@@ -103,7 +105,7 @@ final class BenchCommand implements Callable<Integer> {
     check("-n", newTokens, 1, 1 << 24);
     check("-b", batch, 1, Session.BLOCK_ROWS);
     check("-r", repetitions, 1, 1000);
-    Path folder = ModelSource.locate(modelName);
+    Path folder = models.locate(modelName);
     compute.apply();
     long start = System.nanoTime();
     try (GraniteForCausalLM model = compute.load(folder);

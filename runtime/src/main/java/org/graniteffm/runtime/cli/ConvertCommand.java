@@ -18,6 +18,7 @@ import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.Checkpoint;
 import org.graniteffm.runtime.tensor.DType;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -111,6 +112,8 @@ final class ConvertCommand implements Callable<Integer> {
       description = "Decides all that is random (default: 0).")
   private long seed;
 
+  @Mixin private ModelSource models;
+
   @Spec private CommandSpec spec;
 
   @Override
@@ -118,7 +121,7 @@ final class ConvertCommand implements Callable<Integer> {
     SaveOptions options = new SaveOptions(dtype(), shardBytes(), configStyle(), true);
     checkPositive("--resize-token-embeddings", newNumTokens);
     checkPositive("--pad-to-multiple-of", padToMultipleOf);
-    try (GranitePreTrainedModel model = open(ModelSource.locate(modelName), options.dtype())) {
+    try (GranitePreTrainedModel model = open(models.locate(modelName), options.dtype())) {
       save(model, options);
     }
     try (Checkpoint saved = Checkpoint.open(out)) {

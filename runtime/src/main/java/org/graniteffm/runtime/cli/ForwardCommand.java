@@ -83,6 +83,8 @@ final class ForwardCommand implements Callable<Integer> {
       description = "Logits of the last N positions alone (default: 0, which is all).")
   private int logitsToKeep;
 
+  @Mixin private ModelSource models;
+
   @Mixin private ComputeOptions compute;
 
   @Spec private CommandSpec spec;
@@ -98,8 +100,7 @@ final class ForwardCommand implements Callable<Integer> {
     try (Arena arena = Arena.ofShared()) {
       TensorSource source = TensorSource.open(inputs, arena);
       try (GranitePreTrainedModel granite =
-          GranitePreTrainedModel.open(
-                  ModelSource.locate(model), compute.workers(), compute.access())
+          GranitePreTrainedModel.open(models.locate(model), compute.workers(), compute.access())
               .withPrecision(compute.precision())) {
         forward(granite, source, arena);
       }

@@ -74,6 +74,8 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Mixin private GenerationOptions options;
 
+  @Mixin private ModelSource models;
+
   @Mixin private ComputeOptions compute;
 
   @Spec private CommandSpec spec;
@@ -81,11 +83,12 @@ final class GenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     List<Inputs.Prompt> prompts = prompts();
-    Path folder = ModelSource.locate(modelName);
+    Path folder = models.locate(modelName);
     compute.apply();
     try (GraniteForCausalLM model = compute.load(folder);
+        GraniteForCausalLM assistant = options.loadAssistant(compute);
         Tokenizer tokenizer = tokenizer(folder);
-        Generator generator = new Generator(model)) {
+        Generator generator = new Generator(model, assistant)) {
       GenerationConfig config = options.over(GenerationConfig.load(folder, model.config()), folder);
       if (tokenizer == null && !config.stopStrings().isEmpty()) {
         throw new UnsupportedModelException(

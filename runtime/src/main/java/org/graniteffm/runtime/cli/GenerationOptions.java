@@ -1,6 +1,7 @@
 package org.graniteffm.runtime.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -12,8 +13,10 @@ import java.util.OptionalInt;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.UnsupportedModelException;
+import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.generate.GenerationConfig;
 import org.graniteffm.runtime.json.JsonReader;
+import org.graniteffm.runtime.model.GraniteForCausalLM;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -44,7 +47,6 @@ final class GenerationOptions {
     NOT_SUPPORTED.put("--watermarking-config", "");
     NOT_SUPPORTED.put("--cache-implementation", "");
     NOT_SUPPORTED.put("--assistant-early-exit", "");
-    NOT_SUPPORTED.put("--prompt-lookup-num-tokens", "");
   }
 
   /** An option whose value is JSON, or for a list of numbers its elements. */
@@ -60,7 +62,7 @@ final class GenerationOptions {
       if (isList && !value.startsWith("[")) {
         return "[" + value + "]";
       }
-      return value.equals("never") ? "\"never\"" : value;
+      return value.matches("never|constant|heuristic\\w*") ? '"' + value + '"' : value;
     }
   }
 
@@ -129,7 +131,33 @@ final class GenerationOptions {
               "--early-stopping",
               "true|false|never",
               false,
-              "Beams: when to give up improving on finished texts."));
+              "Beams: when to give up improving on finished texts."),
+          new JsonOption(
+              "--prompt-lookup-num-tokens",
+              "N",
+              false,
+              "Tokens to guess at a time from what came after the same ones before; all are checked"
+                  + " in one pass, which is fast where a text repeats itself or its prompt."),
+          new JsonOption(
+              "--max-matching-ngram-size",
+              "N",
+              false,
+              "Look-up: how many of the newest tokens are looked for at most."),
+          new JsonOption(
+              "--num-assistant-tokens",
+              "N",
+              false,
+              "Assistant: tokens to guess at a time; a pass takes 15."),
+          new JsonOption(
+              "--num-assistant-tokens-schedule",
+              "constant|heuristic|heuristic_transient",
+              false,
+              "Assistant: whether that number adapts."),
+          new JsonOption(
+              "--assistant-confidence-threshold",
+              "P",
+              false,
+              "Assistant: probability below which a guess is the last one."));
 
   private CommandSpec command;
 
@@ -229,6 +257,14 @@ final class GenerationOptions {
       description = "Keep keys and values; changes nothing but the time it takes.")
   private Boolean useCache;
 
+  @Option(
+      names = "--assistant-model",
+      paramLabel = "MODEL",
+      description =
+          "A smaller model with the same vocabulary, which guesses tokens; all are checked in one"
+              + " pass.")
+  private String assistantModel;
+
   /** Called by picocli: takes the command, and tells it of what Hugging Face has besides. */
   @Spec(Spec.Target.MIXEE)
   void setCommand(CommandSpec mixee) {
@@ -269,15 +305,20 @@ final class GenerationOptions {
    * @return what to generate with, all of it supported
    * @throws ParameterException if an option is out of range, or not supported
    * @throws UnsupportedModelException if the file asks for what is not supported
+   * @throws IOException if the assistant's generation_config.json cannot be read
    */
-  GenerationConfig over(GenerationConfig file, Path folder) throws UnsupportedModelException {
+  GenerationConfig over(GenerationConfig file, Path folder) throws IOException {
     List<String> refused = notSupported();
     if (!refused.isEmpty()) {
       throw usage("not supported: " + String.join(", ", refused), null);
     }
+    GenerationConfig.Builder builder = file.toBuilder();
+    if (assistantModel != null) {
+      takeAssistantSettings(builder);
+    }
     GenerationConfig config;
     try {
-      config = build(file.toBuilder());
+      config = build(builder);
     } catch (IllegalArgumentException e) {
       throw usage(e.getMessage(), e);
     }
@@ -289,6 +330,27 @@ final class GenerationOptions {
                   String.join(", ", config.unsupported())));
     }
     return config;
+  }
+
+  /** How an assistant guesses is up to its own folder, as in transformers. */
+  private void takeAssistantSettings(GenerationConfig.Builder builder) throws IOException {
+    Path folder = ModelSource.locate(assistantModel);
+    GenerationConfig its = GenerationConfig.load(folder, GraniteConfig.load(folder));
+    builder
+        .numAssistantTokens(its.numAssistantTokens())
+        .numAssistantTokensSchedule(its.numAssistantTokensSchedule())
+        .assistantConfidenceThreshold(its.assistantConfidenceThreshold());
+  }
+
+  /**
+   * Opens the assistant.
+   *
+   * @param compute how to compute with it
+   * @return the model, to be closed; or null if none was given
+   * @throws IOException if it cannot be read
+   */
+  GraniteForCausalLM loadAssistant(ComputeOptions compute) throws IOException {
+    return assistantModel == null ? null : compute.load(ModelSource.locate(assistantModel));
   }
 
   private List<String> notSupported() {

@@ -25,6 +25,7 @@ import org.graniteffm.runtime.safetensors.SafetensorsFile;
 import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.tensor.Tensor;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -76,11 +77,13 @@ final class InspectCommand implements Callable<Integer> {
       description = "Say what so many sequences at once need (default: 1).")
   private int batch;
 
+  @Mixin private ModelSource models;
+
   @Spec private CommandSpec spec;
 
   @Override
   public Integer call() throws IOException {
-    Path path = ModelSource.locate(name);
+    Path path = models.locate(name);
     if (Files.isDirectory(path)) {
       inspectFolder(path);
     } else {

@@ -62,6 +62,7 @@ public final class Main implements Callable<Integer> {
     COMMANDS.put("bench", BenchCommand.class);
     COMMANDS.put("inspect", InspectCommand.class);
     COMMANDS.put("convert", ConvertCommand.class);
+    COMMANDS.put("pull", PullCommand.class);
     COMMANDS.put("doctor", DoctorCommand.class);
   }
 

@@ -50,6 +50,8 @@ final class RunCommand implements Callable<Integer> {
 
   @Mixin private GenerationOptions options;
 
+  @Mixin private ModelSource models;
+
   @Mixin private ComputeOptions compute;
 
   @Spec private CommandSpec spec;
@@ -67,11 +69,12 @@ final class RunCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--num-return-sequences: 'granite generate' prints several texts");
     }
-    Path folder = ModelSource.locate(name);
+    Path folder = models.locate(name);
     compute.apply();
     try (GraniteForCausalLM model = compute.load(folder);
+        GraniteForCausalLM assistant = options.loadAssistant(compute);
         Tokenizer tokenizer = Tokenizers.open(folder);
-        Generator generator = new Generator(model)) {
+        Generator generator = new Generator(model, assistant)) {
       GenerationConfig config = options.over(GenerationConfig.load(folder, model.config()), folder);
       GenerationConfig one = config.toBuilder().numReturnSequences(1).build();
       return run(model, tokenizer, generator, one, prompt, start);
@@ -145,17 +148,29 @@ final class RunCommand implements Callable<Integer> {
             generation.newTokens(),
             generation.sequences().getFirst().finishReason().name().toLowerCase(Locale.ROOT)));
     if (generation.steps() > 0) {
-      double decode = generation.decodeNanos() / 1e9 / generation.steps();
-      double past = promptLength + (generation.steps() - 1) / 2.0;
-      double bytes = Costs.of(model).decodeBytes(1, past);
-      line.append(
-          String.format(
-              Locale.ROOT,
-              " at %s tok/s, %s GB/s",
-              Units.three(1 / decode),
-              Units.three(bytes / decode / 1e9)));
+      line.append(rate(model, generation, promptLength));
     }
     return line.toString();
+  }
+
+  private static String rate(GraniteForCausalLM model, Generation generation, int promptLength) {
+    double seconds = generation.decodeNanos() / 1e9;
+    int tokens = generation.newTokens() - 1; // the first one belongs to the prompt
+    if (generation.steps() < tokens) { // some were guessed
+      return String.format(
+          Locale.ROOT,
+          " at %s tok/s, in %d passes",
+          Units.three(tokens / seconds),
+          generation.steps());
+    }
+    double decode = seconds / generation.steps();
+    double past = promptLength + (generation.steps() - 1) / 2.0;
+    double bytes = Costs.of(model).decodeBytes(1, past);
+    return String.format(
+        Locale.ROOT,
+        " at %s tok/s, %s GB/s",
+        Units.three(1 / decode),
+        Units.three(bytes / decode / 1e9));
   }
 
   private static boolean isCheckpoint(String argument) {

@@ -89,6 +89,8 @@ final class ScoreCommand implements Callable<Integer> {
               + " windows.")
   private boolean json;
 
+  @Mixin private ModelSource models;
+
   @Mixin private ComputeOptions compute;
 
   @Spec private CommandSpec spec;
@@ -101,7 +103,7 @@ final class ScoreCommand implements Callable<Integer> {
     if (content.isEmpty()) {
       throw new ModelFormatException(text + ": is empty, there is nothing to score");
     }
-    Path folder = ModelSource.locate(modelName);
+    Path folder = models.locate(modelName);
     try (GraniteForCausalLM model = compute.load(folder);
         Tokenizer tokenizer = Tokenizers.open(folder)) {
       int length = window == null ? Scorer.defaultWindow(model) : window;

@@ -26,13 +26,15 @@ final class BeamSearch {
   private final Prompt[] prompts;
   private final float[] running; // score of each row
   private final int[] sources;
+  private int[][] origins; // [rows, step]: the row that each token of a row continued
+  private int[][] spareOrigins;
   private final float[] candidateScores;
   private final int[] candidateRows;
   private final int[] candidateIds;
   private boolean allHit;
 
   /** A sequence that has ended. */
-  private record Finished(int[] ids, float score, FinishReason reason) {}
+  private record Finished(int[] ids, int[] beams, float score, FinishReason reason) {}
 
   /** The finished sequences of a prompt, best first, and whether better ones may come. */
   private static final class Prompt {
@@ -64,6 +66,8 @@ final class BeamSearch {
       running[i * beams] = 0;
     }
     sources = new int[feed.rows];
+    origins = new int[feed.rows][feed.length - feed.promptLength];
+    spareOrigins = new int[feed.rows][feed.length - feed.promptLength];
     candidateScores = new float[kept];
     candidateRows = new int[kept];
     candidateIds = new int[kept];
@@ -85,6 +89,7 @@ final class BeamSearch {
       choose(prompt, step, newIds);
     }
     feed.reorder(sources, step);
+    reorderOrigins(step);
     for (int row = 0; row < feed.rows; row++) {
       feed.tokens[feed.start(row) + feed.promptLength + step] = newIds[row];
     }
@@ -97,6 +102,16 @@ final class BeamSearch {
     }
     boolean open = !(full && config.earlyStopping() == EarlyStopping.TRUE);
     return improvable && open && !allHit;
+  }
+
+  private void reorderOrigins(int step) {
+    for (int row = 0; row < feed.rows; row++) {
+      System.arraycopy(origins[sources[row]], 0, spareOrigins[row], 0, step);
+      spareOrigins[row][step] = sources[row];
+    }
+    int[][] before = origins;
+    origins = spareOrigins;
+    spareOrigins = before;
   }
 
   /** Finds the best continuations of a prompt's beams, best first. */
@@ -194,7 +209,10 @@ final class BeamSearch {
       boolean possible = candidateScores[i] > Float.NEGATIVE_INFINITY;
       if (reasons[i] != null && i < beams && !closed && possible) {
         int[] ids = Arrays.copyOfRange(sequence, feed.promptLength, length);
-        ended.add(new Finished(ids, normalized(candidateScores[i], step + 1), reasons[i]));
+        int[] beamsOfIds = Arrays.copyOf(origins[candidateRows[i]], step + 1);
+        beamsOfIds[step] = candidateRows[i];
+        float score = normalized(candidateScores[i], step + 1);
+        ended.add(new Finished(ids, beamsOfIds, score, reasons[i]));
       }
     }
     List<Finished> finished = prompts[prompt].finished;
@@ -245,14 +263,15 @@ final class BeamSearch {
         int[] ids = Arrays.copyOfRange(feed.tokens, start, start + step);
         FinishReason reason = cancelled ? FinishReason.CANCELLED : FinishReason.LENGTH;
         float score = step == 0 ? 0 : normalized(running[row], step);
-        finished.add(new Finished(ids, score, reason));
+        finished.add(new Finished(ids, Arrays.copyOf(origins[row], step), score, reason));
       }
       for (Finished one : finished.subList(0, config.numReturnSequences())) {
         best.add(
             new Generation.Sequence(
                 Arrays.stream(one.ids()).boxed().toList(),
                 one.reason(),
-                OptionalDouble.of(one.score())));
+                OptionalDouble.of(one.score()),
+                Arrays.stream(one.beams()).boxed().toList()));
       }
     }
     return List.copyOf(best);

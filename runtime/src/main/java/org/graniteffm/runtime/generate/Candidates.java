@@ -79,6 +79,45 @@ final class Candidates {
     return ids[i];
   }
 
+  /**
+   * Speculative sampling: keeps a draft or draws another token, so that the result is distributed
+   * as a draw from these candidates (Leviathan et al. 2023, algorithm 1).
+   *
+   * @param draft a draw from the other distribution
+   * @param other that distribution's probability of each token
+   * @param random the source of chance
+   */
+  int drawOver(int draft, float[] other, RandomGenerator random) {
+    if (random.nextDouble() * other[draft] < probability(draft)) {
+      return draft;
+    }
+    // what is more likely here than there has come too seldom so far
+    double total = total();
+    for (int i = 0; i < count; i++) {
+      weights[i] = Math.max(0, weights[i] / total - other[ids[i]]);
+    }
+    return total() > 0 ? draw(random) : draft; // none is, but for rounding
+  }
+
+  /** The probability of a token. */
+  double probability(int id) {
+    for (int i = 0; i < count; i++) {
+      if (ids[i] == id) {
+        return weights[i] / total();
+      }
+    }
+    return 0;
+  }
+
+  /** Writes the probability of each token. */
+  void probabilities(float[] target) {
+    double total = total();
+    Arrays.fill(target, 0);
+    for (int i = 0; i < count; i++) {
+      target[ids[i]] = (float) (weights[i] / total);
+    }
+  }
+
   /** Bans what was not selected, and divides the scores of what was by the temperature. */
   void apply(float[] target) {
     for (int i = 0; i < count; i++) {

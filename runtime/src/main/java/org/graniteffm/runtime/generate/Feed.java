@@ -94,6 +94,19 @@ final class Feed implements AutoCloseable {
    * @return where they are: at {@link #offset} of each row
    */
   MemorySegment next(int step) {
+    return next(step, 0);
+  }
+
+  /**
+   * Scores of what comes next, and of what comes behind each of some drafts: tokens that stand
+   * behind the others and may be wrong. There are drafts only where there is one row, and a cache
+   * that holds all tokens but the newest.
+   *
+   * @param step tokens that each row has behind its prompt
+   * @param drafts how many stand behind those
+   * @return where they are: at {@link #offset} of each row, or of each draft plus one
+   */
+  MemorySegment next(int step, int drafts) {
     grouped = step == 0 && group > 1;
     if (step > 0 && cache.batch() < rows) {
       widen();
@@ -104,8 +117,8 @@ final class Feed implements AutoCloseable {
     int stride = grouped ? group : 1;
     int batch = rows / stride;
     int past = cache.length();
-    int count = promptLength + step - past;
-    if (ids.length != batch * count) {
+    int count = promptLength + step + drafts - past;
+    if (ids.length < batch * count) {
       ids = new int[batch * count];
       positions = new int[batch * count];
     }
@@ -120,7 +133,17 @@ final class Feed implements AutoCloseable {
                 : visible[row] + column - promptLength;
       }
     }
-    return session.nextLogits(cache, ids, count, positions, keyMask, (long) stride * length);
+    long maskStride = (long) stride * length;
+    return drafts == 0
+        ? session.nextLogits(cache, ids, count, positions, keyMask, maskStride)
+        : session.allLogits(cache, ids, count, positions, keyMask, maskStride);
+  }
+
+  /** Forgets the keys and values behind so many tokens, prompt included, if there are any. */
+  void cut(int tokensToKeep) {
+    if (cache.length() > tokensToKeep) {
+      cache.truncate(tokensToKeep);
+    }
   }
 
   /** Gives each row a copy of its prompt's keys and values. */

@@ -1,6 +1,7 @@
 package org.graniteffm.runtime.generate;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
@@ -11,10 +12,21 @@ import java.util.OptionalDouble;
  * @param promptTokens tokens of all prompts together, padding included
  * @param prefillNanos time until the first scores were there
  * @param decodeNanos time from then on
- * @param steps passes over the weights after the first one
+ * @param steps passes over the weights after the first one; fewer than tokens where an assistant or
+ *     a look-up guessed some of them
+ * @param scores with output_scores what each token was chosen by: logits that went through
+ *     processors, with sampling temperature and filters, and renormalisation; with beam search log
+ *     probabilities that did, without the beam's own score; else empty
+ * @param logits with output_logits the model's own scores; else empty
  */
 public record Generation(
-    List<Sequence> sequences, int promptTokens, long prefillNanos, long decodeNanos, int steps) {
+    List<Sequence> sequences,
+    int promptTokens,
+    long prefillNanos,
+    long decodeNanos,
+    int steps,
+    Optional<StepScores> scores,
+    Optional<StepScores> logits) {
 
   /**
    * What came for one prompt.
@@ -23,8 +35,14 @@ public record Generation(
    * @param finishReason why it ended
    * @param score beam search: the sum of the log probabilities over length^length_penalty; else
    *     empty
+   * @param beamIndices beam search: for each token the beam it continued, a row of {@link
+   *     StepScores}; else empty
    */
-  public record Sequence(List<Integer> ids, FinishReason finishReason, OptionalDouble score) {}
+  public record Sequence(
+      List<Integer> ids,
+      FinishReason finishReason,
+      OptionalDouble score,
+      List<Integer> beamIndices) {}
 
   /**
    * New tokens of all sequences.

@@ -2,7 +2,6 @@ package org.graniteffm.runtime.generate;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -13,11 +12,9 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
-import java.util.Set;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.json.JsonFields;
-import org.graniteffm.runtime.json.JsonReader;
 
 /**
  * How text is generated: what {@code generation_config.json} holds, or what a caller sets instead.
@@ -30,28 +27,6 @@ import org.graniteffm.runtime.json.JsonReader;
 public final class GenerationConfig {
   /** New tokens where neither max_new_tokens nor max_length is given. */
   public static final int DEFAULT_NEW_TOKENS = 20;
-
-  // Each name with the number that means "off"; true, other numbers and filled lists are on.
-  private static final Map<String, Double> NOT_IMPLEMENTED =
-      Map.ofEntries(
-          Map.entry("num_beam_groups", 1.0),
-          Map.entry("diversity_penalty", 0.0),
-          Map.entry("penalty_alpha", 0.0),
-          Map.entry("top_h", 1.0),
-          Map.entry("encoder_no_repeat_ngram_size", 0.0),
-          Map.entry("encoder_repetition_penalty", 1.0),
-          Map.entry("guidance_scale", 1.0));
-
-  // Whatever number these hold, token 0 for instance, they are on.
-  private static final Set<String> NOT_IMPLEMENTED_IF_SET =
-      Set.of(
-          "dola_layers",
-          "force_words_ids",
-          "constraints",
-          "forced_decoder_ids",
-          "remove_invalid_values",
-          "token_healing",
-          "watermarking_config");
 
   private static final String CUTOFF = "at least 0 and below 1";
 
@@ -88,6 +63,13 @@ public final class GenerationConfig {
   private final double lengthPenalty;
   private final EarlyStopping earlyStopping;
   private final int numReturnSequences;
+  private final OptionalInt promptLookupNumTokens;
+  private final int maxMatchingNgramSize;
+  private final int numAssistantTokens;
+  private final AssistantTokensSchedule numAssistantTokensSchedule;
+  private final double assistantConfidenceThreshold;
+  private final boolean outputScores;
+  private final boolean outputLogits;
   private final List<String> unsupported;
 
   private GenerationConfig(Builder b) {
@@ -124,6 +106,13 @@ public final class GenerationConfig {
     lengthPenalty = b.lengthPenalty;
     earlyStopping = b.earlyStopping;
     numReturnSequences = b.numReturnSequences;
+    promptLookupNumTokens = b.promptLookupNumTokens;
+    maxMatchingNgramSize = b.maxMatchingNgramSize;
+    numAssistantTokens = b.numAssistantTokens;
+    numAssistantTokensSchedule = b.numAssistantTokensSchedule;
+    assistantConfidenceThreshold = b.assistantConfidenceThreshold;
+    outputScores = b.outputScores;
+    outputLogits = b.outputLogits;
     check("temperature", temperature, (float) temperature > 0, "a finite number greater than 0");
     check("top_k", topK, topK >= 0, "at least 0");
     check("top_p", topP, topP > 0 && topP <= 1, "greater than 0 and at most 1");
@@ -156,6 +145,7 @@ public final class GenerationConfig {
     }
     checkProcessors();
     checkSequences();
+    checkAssistance();
     unsupported = b.unsupported.stream().distinct().sorted().toList();
   }
 
@@ -200,6 +190,14 @@ public final class GenerationConfig {
     }
   }
 
+  private void checkAssistance() {
+    atLeast("prompt_lookup_num_tokens", promptLookupNumTokens, 1);
+    check("max_matching_ngram_size", maxMatchingNgramSize, maxMatchingNgramSize >= 1, "at least 1");
+    check("num_assistant_tokens", numAssistantTokens, numAssistantTokens >= 1, "at least 1");
+    double threshold = assistantConfidenceThreshold;
+    check("assistant_confidence_threshold", threshold, threshold >= 0 && threshold <= 1, "0 to 1");
+  }
+
   private static void checkIds(String field, List<Integer> ids) {
     if (ids.isEmpty()) {
       throw new IllegalArgumentException(field + ": a sequence is empty");
@@ -227,7 +225,7 @@ public final class GenerationConfig {
     inVocabulary(forcedEosTokenIds, "forced_eos_token_id", vocabSize);
   }
 
-  private static void inVocabulary(List<Integer> ids, String field, int vocabSize) {
+  static void inVocabulary(List<Integer> ids, String field, int vocabSize) {
     for (int id : ids) {
       inVocabulary(OptionalInt.of(id), field, vocabSize);
     }
@@ -258,182 +256,14 @@ public final class GenerationConfig {
    * @throws IOException if the file cannot be read
    */
   public static GenerationConfig load(Path directory, GraniteConfig config) throws IOException {
-    Path file = directory.resolve("generation_config.json");
-    Builder builder =
-        builder()
-            .bosTokenId(config.bosTokenId())
-            .padTokenId(config.padTokenId())
-            .eosTokenIds(config.eosTokenIds());
-    if (Files.notExists(file)) {
-      return builder.build();
-    }
-    JsonFields fields =
-        new JsonFields(JsonReader.readObject(file, JsonReader.CONFIG_LIMIT), file.toString());
-    return read(fields, builder, config.vocabSize());
+    return GenerationConfigJson.load(directory, config);
   }
 
-  private static GenerationConfig read(JsonFields fields, Builder builder, int vocabSize)
-      throws ModelFormatException {
-    for (String name : fields.names()) {
-      if (fields.has(name) && !set(builder, fields, name)) {
-        if (notImplemented(name, fields.get(name))) {
-          builder.unsupported.add(name);
-        }
-      }
-    }
-    // Only what the file says: the defaults of config.json may be beyond a small vocabulary.
-    try {
-      inVocabulary(fields.integer("bos_token_id"), "bos_token_id", vocabSize);
-      inVocabulary(fields.integer("pad_token_id"), "pad_token_id", vocabSize);
-      inVocabulary(fields.integers("eos_token_id").orElse(List.of()), "eos_token_id", vocabSize);
-      GenerationConfig config = builder.build();
-      config.checkTokens(vocabSize);
-      return config;
-    } catch (IllegalArgumentException e) {
-      throw new ModelFormatException(fields.source() + ": " + e.getMessage(), e);
-    }
-  }
-
-  /** Sets a field that is there and not null; false if it is none of the settings. */
-  private static boolean set(Builder builder, JsonFields fields, String name)
-      throws ModelFormatException {
-    switch (name) {
-      case "do_sample" -> builder.doSample(fields.bool(name, false));
-      case "use_cache" -> builder.useCache(fields.bool(name, true));
-      case "renormalize_logits" -> builder.renormalizeLogits(fields.bool(name, false));
-      case "temperature" -> fields.number(name).ifPresent(builder::temperature);
-      case "top_k" -> fields.integer(name).ifPresent(builder::topK);
-      case "top_p" -> fields.number(name).ifPresent(builder::topP);
-      case "min_p" -> fields.number(name).ifPresent(builder::minP);
-      case "typical_p" -> fields.number(name).ifPresent(builder::typicalP);
-      case "epsilon_cutoff" -> fields.number(name).ifPresent(builder::epsilonCutoff);
-      case "eta_cutoff" -> fields.number(name).ifPresent(builder::etaCutoff);
-      case "repetition_penalty" -> fields.number(name).ifPresent(builder::repetitionPenalty);
-      case "no_repeat_ngram_size" -> fields.integer(name).ifPresent(builder::noRepeatNgramSize);
-      case "bad_words_ids" -> builder.badWordsIds(words(fields, name));
-      case "sequence_bias" -> builder.sequenceBias(biases(fields, name));
-      case "suppress_tokens" -> fields.integers(name).ifPresent(builder::suppressTokens);
-      case "begin_suppress_tokens" -> fields.integers(name).ifPresent(builder::beginSuppressTokens);
-      case "forced_bos_token_id" -> builder.forcedBosTokenId(fields.integer(name));
-      case "forced_eos_token_id" -> fields.integers(name).ifPresent(builder::forcedEosTokenIds);
-      case "exponential_decay_length_penalty" ->
-          builder.exponentialDecayLengthPenalty(Optional.of(decay(fields, name)));
-      case "max_new_tokens" -> fields.integer(name).ifPresent(builder::maxNewTokens);
-      case "max_length" -> fields.integer(name).ifPresent(builder::maxLength);
-      case "min_new_tokens" -> fields.integer(name).ifPresent(builder::minNewTokens);
-      case "min_length" -> fields.integer(name).ifPresent(builder::minLength);
-      case "max_time" -> builder.maxTime(fields.number(name));
-      case "num_beams" -> fields.integer(name).ifPresent(builder::numBeams);
-      case "num_return_sequences" -> fields.integer(name).ifPresent(builder::numReturnSequences);
-      case "length_penalty" -> fields.number(name).ifPresent(builder::lengthPenalty);
-      case "early_stopping" -> builder.earlyStopping(earlyStopping(fields, name));
-      case "bos_token_id" -> builder.bosTokenId(fields.integer(name));
-      case "pad_token_id" -> builder.padTokenId(fields.integer(name));
-      case "eos_token_id" -> fields.integers(name).ifPresent(builder::eosTokenIds);
-      case "stop_strings" -> fields.strings(name).ifPresent(builder::stopStrings);
-      default -> {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  private static List<List<Integer>> words(JsonFields fields, String name)
-      throws ModelFormatException {
-    List<List<Integer>> words = new ArrayList<>();
-    for (JsonNode word : list(fields, name, "a list of lists of token ids")) {
-      words.add(ids(fields, name, word));
-    }
-    return words;
-  }
-
-  private static List<SequenceBias> biases(JsonFields fields, String name)
-      throws ModelFormatException {
-    String expected = "a list of pairs of token ids and a number";
-    List<SequenceBias> biases = new ArrayList<>();
-    for (JsonNode pair : list(fields, name, expected)) {
-      if (!pair.isArray() || pair.size() != 2 || !pair.get(1).isNumber()) {
-        throw wrong(fields, name, expected, pair);
-      }
-      biases.add(new SequenceBias(ids(fields, name, pair.get(0)), pair.get(1).doubleValue()));
-    }
-    return biases;
-  }
-
-  private static LengthDecay decay(JsonFields fields, String name) throws ModelFormatException {
-    String expected = "a whole number and a factor";
-    JsonNode pair = list(fields, name, expected);
-    if (pair.size() != 2
-        || !pair.get(0).isIntegralNumber()
-        || !pair.get(0).canConvertToInt()
-        || !pair.get(1).isNumber()) {
-      throw wrong(fields, name, expected, pair);
-    }
-    return new LengthDecay(pair.get(0).intValue(), pair.get(1).doubleValue());
-  }
-
-  private static EarlyStopping earlyStopping(JsonFields fields, String name)
-      throws ModelFormatException {
-    JsonNode value = fields.get(name);
-    if (value.isBoolean()) {
-      return value.booleanValue() ? EarlyStopping.TRUE : EarlyStopping.FALSE;
-    }
-    if (value.isTextual() && value.textValue().equals("never")) {
-      return EarlyStopping.NEVER;
-    }
-    throw wrong(fields, name, "true, false or \"never\"", value);
-  }
-
-  private static JsonNode list(JsonFields fields, String name, String expected)
-      throws ModelFormatException {
-    JsonNode node = fields.get(name);
-    if (!node.isArray()) {
-      throw wrong(fields, name, expected, node);
-    }
-    return node;
-  }
-
-  private static List<Integer> ids(JsonFields fields, String name, JsonNode list)
-      throws ModelFormatException {
-    if (!list.isArray()) {
-      throw wrong(fields, name, "a list of token ids", list);
-    }
-    List<Integer> ids = new ArrayList<>();
-    for (JsonNode id : list) {
-      if (!id.isIntegralNumber() || !id.canConvertToInt()) {
-        throw wrong(fields, name, "a token id", id);
-      }
-      ids.add(id.intValue());
-    }
-    return ids;
-  }
-
-  private static ModelFormatException wrong(
-      JsonFields fields, String name, String expected, JsonNode found) {
-    return new ModelFormatException(
-        "%s: expected %s, found %s"
-            .formatted(fields.where(name), expected, JsonFields.describe(found)));
-  }
-
-  private static void inVocabulary(OptionalInt id, String field, int vocabSize) {
+  static void inVocabulary(OptionalInt id, String field, int vocabSize) {
     if (id.isPresent() && (id.getAsInt() < 0 || id.getAsInt() >= vocabSize)) {
       throw new IllegalArgumentException(
           field + ": " + id.getAsInt() + " is outside 0 to " + (vocabSize - 1));
     }
-  }
-
-  private static boolean notImplemented(String name, JsonNode value) {
-    if (value.isNull() || (value.isBoolean() && !value.booleanValue())) {
-      return false;
-    }
-    if (name.equals("cache_implementation")) {
-      return value.asText().startsWith("quantized");
-    }
-    if (NOT_IMPLEMENTED_IF_SET.contains(name)) {
-      return !(value.isContainerNode() && value.isEmpty());
-    }
-    Double off = NOT_IMPLEMENTED.get(name);
-    return off != null && !(value.isNumber() && value.doubleValue() == off);
   }
 
   /**
@@ -485,6 +315,13 @@ public final class GenerationConfig {
     b.lengthPenalty = lengthPenalty;
     b.earlyStopping = earlyStopping;
     b.numReturnSequences = numReturnSequences;
+    b.promptLookupNumTokens = promptLookupNumTokens;
+    b.maxMatchingNgramSize = maxMatchingNgramSize;
+    b.numAssistantTokens = numAssistantTokens;
+    b.numAssistantTokensSchedule = numAssistantTokensSchedule;
+    b.assistantConfidenceThreshold = assistantConfidenceThreshold;
+    b.outputScores = outputScores;
+    b.outputLogits = outputLogits;
     b.unsupported.addAll(unsupported);
     return b;
   }
@@ -835,6 +672,70 @@ public final class GenerationConfig {
     return numReturnSequences;
   }
 
+  /**
+   * Returns {@code prompt_lookup_num_tokens}.
+   *
+   * @return how many tokens to guess at a time from what came after the same tokens before; empty
+   *     guesses none
+   */
+  public OptionalInt promptLookupNumTokens() {
+    return promptLookupNumTokens;
+  }
+
+  /**
+   * Returns {@code max_matching_ngram_size}.
+   *
+   * @return how many of the newest tokens are looked for at most
+   */
+  public int maxMatchingNgramSize() {
+    return maxMatchingNgramSize;
+  }
+
+  /**
+   * Returns {@code num_assistant_tokens}.
+   *
+   * @return how many tokens an assistant model guesses at a time, at first
+   */
+  public int numAssistantTokens() {
+    return numAssistantTokens;
+  }
+
+  /**
+   * Returns {@code num_assistant_tokens_schedule}.
+   *
+   * @return how that number goes on
+   */
+  public AssistantTokensSchedule numAssistantTokensSchedule() {
+    return numAssistantTokensSchedule;
+  }
+
+  /**
+   * Returns {@code assistant_confidence_threshold}.
+   *
+   * @return an assistant model's guesses end with the first one that it gives less probability
+   */
+  public double assistantConfidenceThreshold() {
+    return assistantConfidenceThreshold;
+  }
+
+  /**
+   * Returns {@code output_scores}.
+   *
+   * @return whether the result has the processed scores of each step
+   */
+  public boolean outputScores() {
+    return outputScores;
+  }
+
+  /**
+   * Returns {@code output_logits}.
+   *
+   * @return whether the result has the model's own scores of each step
+   */
+  public boolean outputLogits() {
+    return outputLogits;
+  }
+
   private Map<String, Object> fields() {
     Map<String, Object> all = new LinkedHashMap<>();
     all.put("do_sample", doSample);
@@ -870,6 +771,13 @@ public final class GenerationConfig {
     all.put("length_penalty", lengthPenalty);
     all.put("early_stopping", earlyStopping);
     all.put("num_return_sequences", numReturnSequences);
+    all.put("prompt_lookup_num_tokens", promptLookupNumTokens);
+    all.put("max_matching_ngram_size", maxMatchingNgramSize);
+    all.put("num_assistant_tokens", numAssistantTokens);
+    all.put("num_assistant_tokens_schedule", numAssistantTokensSchedule);
+    all.put("assistant_confidence_threshold", assistantConfidenceThreshold);
+    all.put("output_scores", outputScores);
+    all.put("output_logits", outputLogits);
     all.put("unsupported", unsupported);
     return all;
   }
@@ -925,6 +833,13 @@ public final class GenerationConfig {
     private double lengthPenalty = 1.0;
     private EarlyStopping earlyStopping = EarlyStopping.FALSE;
     private int numReturnSequences = 1;
+    private OptionalInt promptLookupNumTokens = OptionalInt.empty();
+    private int maxMatchingNgramSize = 2;
+    private int numAssistantTokens = 20;
+    private AssistantTokensSchedule numAssistantTokensSchedule = AssistantTokensSchedule.CONSTANT;
+    private double assistantConfidenceThreshold = 0.4;
+    private boolean outputScores = false;
+    private boolean outputLogits = false;
     private final List<String> unsupported = new ArrayList<>();
 
     private Builder() {}
@@ -938,6 +853,11 @@ public final class GenerationConfig {
      */
     public GenerationConfig build() {
       return new GenerationConfig(this);
+    }
+
+    /** Remembers that a file sets what is not implemented. */
+    void addUnsupported(String name) {
+      unsupported.add(name);
     }
 
     /**
@@ -1329,6 +1249,89 @@ public final class GenerationConfig {
     }
 
     /**
+     * Sets {@code prompt_lookup_num_tokens}; default none.
+     *
+     * @param value how many tokens to guess at a time, all checked in one pass, from what came
+     *     after the same tokens before: at least 1, of which a pass takes 15; changes no text, and
+     *     saves time where a text repeats itself or its prompt
+     * @return this
+     */
+    public Builder promptLookupNumTokens(OptionalInt value) {
+      promptLookupNumTokens = Objects.requireNonNull(value, "promptLookupNumTokens");
+      return this;
+    }
+
+    /**
+     * Sets {@code max_matching_ngram_size}; default 2.
+     *
+     * @param value how many of the newest tokens are looked for at most, before fewer: at least 1
+     * @return this
+     */
+    public Builder maxMatchingNgramSize(int value) {
+      maxMatchingNgramSize = value;
+      return this;
+    }
+
+    /**
+     * Sets {@code num_assistant_tokens}; default 20. Like the next two, it matters to a {@link
+     * Generator} with an assistant model.
+     *
+     * @param value how many tokens the assistant guesses at a time: at least 1, of which a pass
+     *     takes 15
+     * @return this
+     */
+    public Builder numAssistantTokens(int value) {
+      numAssistantTokens = value;
+      return this;
+    }
+
+    /**
+     * Sets {@code num_assistant_tokens_schedule}; default constant.
+     *
+     * @param value how the number of guesses goes on
+     * @return this
+     */
+    public Builder numAssistantTokensSchedule(AssistantTokensSchedule value) {
+      numAssistantTokensSchedule = Objects.requireNonNull(value, "numAssistantTokensSchedule");
+      return this;
+    }
+
+    /**
+     * Sets {@code assistant_confidence_threshold}; default 0.4.
+     *
+     * @param value the assistant's guesses end with the first one that it gives less probability: 0
+     *     to 1
+     * @return this
+     */
+    public Builder assistantConfidenceThreshold(double value) {
+      assistantConfidenceThreshold = value;
+      return this;
+    }
+
+    /**
+     * Sets {@code output_scores}; default false. No file sets it, or output_logits.
+     *
+     * @param value whether the result has the processed scores of each step, which take 4 bytes of
+     *     the Java heap for each sequence, step and token of the vocabulary
+     * @return this
+     */
+    public Builder outputScores(boolean value) {
+      outputScores = value;
+      return this;
+    }
+
+    /**
+     * Sets {@code output_logits}; default false.
+     *
+     * @param value whether the result has the model's own scores of each step, which take as much
+     * @return this
+     */
+    public Builder outputLogits(boolean value) {
+      outputLogits = value;
+      return this;
+    }
+
+    /**
      * Sets what a JSON object holds under a Hugging Face name.
      *
      * @param name of the setting
@@ -1339,7 +1342,7 @@ public final class GenerationConfig {
      */
     public boolean set(String name, JsonNode object, String source) throws ModelFormatException {
       JsonFields fields = new JsonFields(object, source);
-      return !fields.has(name) || GenerationConfig.set(this, fields, name);
+      return !fields.has(name) || GenerationConfigJson.set(this, fields, name);
     }
   }
 }

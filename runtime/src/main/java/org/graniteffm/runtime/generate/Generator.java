@@ -1,15 +1,9 @@
 package org.graniteffm.runtime.generate;
 
-import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
-import java.util.OptionalDouble;
-import java.util.concurrent.CancellationException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Flow;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.BooleanSupplier;
-import java.util.random.RandomGenerator;
-import java.util.random.RandomGeneratorFactory;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.RopeType;
 import org.graniteffm.runtime.model.ExclusiveUse;
@@ -24,12 +18,26 @@ import org.graniteffm.runtime.model.Session;
  * <p>A generator holds a session, so it belongs to one caller at a time; its model may be shared. A
  * batch of prompts of different lengths is padded (on the left, as published tokenizers do) and
  * masked by the caller.
+ *
+ * <p>Tokens come in one of three ways: {@link #generate} hands each to a listener and waits until
+ * that returns; {@link #stream} computes them as they are taken; {@link #publisher} sends a
+ * subscriber as many as it asks for. None runs ahead of its consumer by more than one pass.
+ *
+ * <p>With an assistant model, or with prompt_lookup_num_tokens, several tokens are guessed and then
+ * checked in one pass over the weights. Greedy text stays what it is, and so does every bit of its
+ * scores; sampled text with a look-up stays that of its seed, and with an assistant it is
+ * distributed as without one. Guesses are for one sequence at a time, without beams and with a
+ * cache, as in transformers.
  */
 public final class Generator implements AutoCloseable {
   private final GraniteForCausalLM model;
   private final GraniteConfig modelConfig;
   private final Session session;
+  private final GraniteForCausalLM assistant; // or null
+  private final Session assistantSession;
   private final ExclusiveUse exclusive = new ExclusiveUse("generator");
+  private int startGuesses; // what the schedule began with, and where it has got to
+  private int guesses;
 
   /**
    * Makes a generator with a session of its own.
@@ -37,9 +45,33 @@ public final class Generator implements AutoCloseable {
    * @param model to generate with; stays open until it is closed by its owner
    */
   public Generator(GraniteForCausalLM model) {
+    this(model, null);
+  }
+
+  /**
+   * Makes a generator that lets another model guess: transformers' {@code assistant_model}.
+   *
+   * @param model to generate with; stays open until it is closed by its owner
+   * @param assistantModel a much smaller one with the same vocabulary, which stays open too; or
+   *     null
+   * @throws IllegalArgumentException if the vocabularies are of different sizes
+   */
+  public Generator(GraniteForCausalLM model, GraniteForCausalLM assistantModel) {
     this.model = model;
     modelConfig = model.config();
+    assistant = assistantModel;
+    if (assistant != null && assistant.config().vocabSize() != modelConfig.vocabSize()) {
+      throw new IllegalArgumentException(
+          "assistant_model: has a vocabulary of %d tokens, the model one of %d; they must be the same"
+              .formatted(assistant.config().vocabSize(), modelConfig.vocabSize()));
+    }
     session = model.newSession();
+    try {
+      assistantSession = assistant == null ? null : assistant.newSession();
+    } catch (RuntimeException e) {
+      session.close();
+      throw e;
+    }
   }
 
   /**
@@ -111,21 +143,210 @@ public final class Generator implements AutoCloseable {
       GenerationHooks hooks,
       TokenListener listener,
       BooleanSupplier cancelled) {
-    checkSupported(config);
     exclusive.enter();
-    try (GranitePreTrainedModel.Use _ = model.use()) {
-      int group = Math.max(config.numBeams(), config.numReturnSequences());
-      checkPrompts(inputIds, attentionMask, group);
-      int promptLength = inputIds[0].length;
-      int budget = config.newTokens(promptLength, modelConfig.maxPositionEmbeddings());
-      session.setCancellation(cancelled);
-      try (Feed feed =
-          new Feed(session, inputIds, attentionMask, group, budget, config.useCache())) {
-        return new Run(config, hooks, feed, listener, cancelled).generate();
+    try (GranitePreTrainedModel.Use _ = model.use();
+        GranitePreTrainedModel.Use _ = assistant == null ? null : assistant.use();
+        Decoding decoding = begin(inputIds, attentionMask, config, hooks, listener, cancelled)) {
+      while (decoding.advance()) {
+        // the listener hears of it
       }
+      return decoding.result();
     } finally {
-      session.setCancellation(() -> false);
-      exclusive.leave();
+      leave();
+    }
+  }
+
+  /**
+   * Continues one prompt, token by token as they are taken.
+   *
+   * @param prompt token ids, at least one
+   * @param config options
+   * @return the tokens to come, to be closed; until then the generator is in use
+   * @throws IllegalArgumentException if the prompt or an option is out of range, or an option is
+   *     not supported
+   * @throws org.graniteffm.runtime.model.ClosedException if the model or this generator is closed
+   * @throws org.graniteffm.runtime.model.ConcurrentUseException if this generator is generating
+   *     already
+   */
+  public TokenStream stream(int[] prompt, GenerationConfig config) {
+    return stream(new int[][] {prompt}, null, config, GenerationHooks.NONE);
+  }
+
+  /**
+   * Continues a batch of prompts, token by token as they are taken. Nothing is computed but by the
+   * calls of the stream, on their caller's thread.
+   *
+   * @param inputIds {@code [batch][tokens]}, rows of one length
+   * @param attentionMask {@code [batch][tokens]}, 0 for padding; or null
+   * @param config options
+   * @param hooks what to call; stop_strings need its tokenizer
+   * @return the tokens to come, to be closed; until then the generator is in use
+   * @throws IllegalArgumentException if the prompts or an option is out of range, or an option is
+   *     not supported
+   * @throws org.graniteffm.runtime.model.ClosedException if the model or this generator is closed
+   * @throws org.graniteffm.runtime.model.ConcurrentUseException if this generator is generating
+   *     already
+   */
+  public TokenStream stream(
+      int[][] inputIds, int[][] attentionMask, GenerationConfig config, GenerationHooks hooks) {
+    exclusive.enter();
+    try (GranitePreTrainedModel.Use _ = model.use();
+        GranitePreTrainedModel.Use _ = assistant == null ? null : assistant.use()) {
+      return new TokenStream(
+          this,
+          inputIds.length * config.numReturnSequences(),
+          (listener, cancelled) ->
+              begin(inputIds, attentionMask, config, hooks, listener, cancelled));
+    } catch (Throwable t) {
+      leave();
+      throw t;
+    }
+  }
+
+  /**
+   * Continues one prompt for a subscriber, which gets as many tokens as it asks for; see {@link
+   * #publisher(int[][], int[][], GenerationConfig, GenerationHooks, Executor)}.
+   *
+   * @param prompt token ids, at least one
+   * @param config options
+   * @param executor runs the generation whenever tokens are asked for
+   * @return a generation for each subscriber
+   */
+  public Flow.Publisher<GeneratedToken> publisher(
+      int[] prompt, GenerationConfig config, Executor executor) {
+    return publisher(new int[][] {prompt}, null, config, GenerationHooks.NONE, executor);
+  }
+
+  /**
+   * Continues a batch of prompts for a subscriber, which gets as many tokens as it asks for.
+   *
+   * <p>Each subscriber starts a generation of its own with its first request; until that has ended
+   * or was cancelled the generator is in use, and another one gets a {@link
+   * org.graniteffm.runtime.model.ConcurrentUseException}. Work is given to the executor only while
+   * tokens are asked for, so no thread waits for a slow subscriber. Cancelling ends the generation
+   * at its next token, and frees the generator. Whatever {@link #generate} would throw goes to
+   * {@code onError}; so does a {@link java.util.concurrent.CancellationException} if the executor's
+   * thread is interrupted. What the subscriber itself throws ends the generation and reaches the
+   * executor.
+   *
+   * @param inputIds {@code [batch][tokens]}, rows of one length
+   * @param attentionMask {@code [batch][tokens]}, 0 for padding; or null
+   * @param config options
+   * @param hooks what to call; stop_strings need its tokenizer
+   * @param executor runs the generation whenever tokens are asked for
+   * @return a generation for each subscriber
+   */
+  public Flow.Publisher<GeneratedToken> publisher(
+      int[][] inputIds,
+      int[][] attentionMask,
+      GenerationConfig config,
+      GenerationHooks hooks,
+      Executor executor) {
+    return subscriber ->
+        subscriber.onSubscribe(
+            new TokenSubscription(
+                subscriber, () -> stream(inputIds, attentionMask, config, hooks), executor));
+  }
+
+  /** Ends a use of this generator. */
+  void leave() {
+    session.setCancellation(() -> false);
+    if (assistantSession != null) {
+      assistantSession.setCancellation(() -> false);
+    }
+    exclusive.leave();
+  }
+
+  /** Runs a step of a stream while model and assistant stay open. */
+  boolean advance(Decoding decoding) {
+    try (GranitePreTrainedModel.Use _ = model.use();
+        GranitePreTrainedModel.Use _ = assistant == null ? null : assistant.use()) {
+      return decoding.advance();
+    }
+  }
+
+  private Decoding begin(
+      int[][] inputIds,
+      int[][] attentionMask,
+      GenerationConfig config,
+      GenerationHooks hooks,
+      TokenListener listener,
+      BooleanSupplier cancelled) {
+    checkSupported(config);
+    int group = Math.max(config.numBeams(), config.numReturnSequences());
+    checkPrompts(inputIds, attentionMask, group);
+    checkAssistance(inputIds.length, config);
+    int budget = config.newTokens(inputIds[0].length, modelConfig.maxPositionEmbeddings());
+    long seed = config.seed().orElseGet(() -> ThreadLocalRandom.current().nextLong());
+    session.setCancellation(cancelled);
+    Feed feed = new Feed(session, inputIds, attentionMask, group, budget, config.useCache());
+    Drafter drafter = null;
+    try {
+      if (config.promptLookupNumTokens().isPresent()) {
+        drafter = new PromptLookup(config);
+      } else if (assistant != null) {
+        assistantSession.setCancellation(cancelled);
+        drafter = assist(inputIds, attentionMask, config, feed, seed);
+      }
+      return new Decoding(model, config, hooks, feed, drafter, seed, listener, cancelled);
+    } catch (Throwable t) {
+      if (drafter != null) {
+        drafter.close();
+      }
+      feed.close();
+      throw t;
+    }
+  }
+
+  private AssistantModel assist(
+      int[][] inputIds, int[][] attentionMask, GenerationConfig config, Feed feed, long seed) {
+    boolean persists = config.numAssistantTokensSchedule() == AssistantTokensSchedule.HEURISTIC;
+    if (!persists || startGuesses != config.numAssistantTokens()) {
+      startGuesses = config.numAssistantTokens();
+      guesses = startGuesses;
+    }
+    int budget = feed.length - feed.promptLength;
+    Feed own = new Feed(assistantSession, inputIds, attentionMask, 1, budget, true);
+    own.tokens = feed.tokens;
+    try {
+      return new AssistantModel(
+          config,
+          own,
+          modelConfig.vocabSize(),
+          guesses,
+          config.doSample() ? Decoding.random(seed - 1) : null,
+          now -> guesses = now);
+    } catch (Throwable t) {
+      own.close();
+      throw t;
+    }
+  }
+
+  /** Guesses are for one sequence: several would end up with caches of different lengths. */
+  private void checkAssistance(int prompts, GenerationConfig config) {
+    boolean looksUp = config.promptLookupNumTokens().isPresent();
+    if (assistant == null && !looksUp) {
+      return;
+    }
+    String name = looksUp ? "prompt_lookup_num_tokens" : "assistant_model";
+    if (assistant != null && looksUp) {
+      throw new IllegalArgumentException("prompt_lookup_num_tokens: not with an assistant_model");
+    }
+    if (config.numBeams() > 1) {
+      throw new IllegalArgumentException(
+          "num_beams: %d, with %s legal is 1".formatted(config.numBeams(), name));
+    }
+    if (config.numReturnSequences() > 1) {
+      throw new IllegalArgumentException(
+          "num_return_sequences: %d, with %s legal is 1"
+              .formatted(config.numReturnSequences(), name));
+    }
+    if (prompts > 1) {
+      throw new IllegalArgumentException(
+          "input_ids: %d sequences, with %s legal is 1".formatted(prompts, name));
+    }
+    if (!config.useCache()) {
+      throw new IllegalArgumentException("use_cache: false, with %s legal is true".formatted(name));
     }
   }
 
@@ -170,182 +391,12 @@ public final class Generator implements AutoCloseable {
     }
   }
 
-  /** Frees the session. */
+  /** Frees the session, and the assistant's. */
   @Override
   public void close() {
     session.close();
-  }
-
-  /** One generation: what has ended, and what came. */
-  private final class Run {
-    private final GenerationConfig config;
-    private final Feed feed;
-    private final TokenListener listener;
-    private final BooleanSupplier cancelled;
-    private final Sampler sampler;
-    private final StopRules stops;
-    private final RandomGenerator[] random; // one a row; null without sampling
-    private final int budget;
-    private long start;
-    private long firstScores;
-
-    Run(
-        GenerationConfig config,
-        GenerationHooks hooks,
-        Feed feed,
-        TokenListener listener,
-        BooleanSupplier cancelled) {
-      this.config = config;
-      this.feed = feed;
-      this.listener = listener;
-      this.cancelled = cancelled;
-      budget = feed.length - feed.promptLength;
-      int vocabulary = modelConfig.vocabSize();
-      ScoreProcessors processors =
-          new ScoreProcessors(
-              config, vocabulary, feed.promptLength, feed.length, hooks.logitsProcessors());
-      sampler = new Sampler(config, processors, vocabulary);
-      stops = new StopRules(config, hooks, feed.length);
-      random = config.doSample() ? new RandomGenerator[feed.rows] : null;
-      if (random != null) {
-        long seed = config.seed().orElseGet(() -> ThreadLocalRandom.current().nextLong());
-        Arrays.setAll(
-            random, row -> RandomGeneratorFactory.of("L64X128MixRandom").create(seed + row));
-      }
-    }
-
-    Generation generate() {
-      start = System.nanoTime();
-      firstScores = start;
-      return config.numBeams() > 1 ? searchBeams() : chooseTokens();
-    }
-
-    /** The next scores, or null if the generation was cancelled. */
-    private MemorySegment next(int step) {
-      model.checkOpen();
-      if (cancelled.getAsBoolean() || Thread.currentThread().isInterrupted()) {
-        return null;
-      }
-      try {
-        MemorySegment logits = feed.next(step);
-        if (step == 0) {
-          firstScores = System.nanoTime();
-        }
-        return logits;
-      } catch (CancellationException e) {
-        return null;
-      }
-    }
-
-    private Generation chooseTokens() {
-      FinishReason[] finished = new FinishReason[feed.rows];
-      int[] generated = new int[feed.rows];
-      int step = 0;
-      boolean goOn = true;
-      while (goOn && step < budget) {
-        MemorySegment logits = next(step);
-        if (logits == null) {
-          break;
-        }
-        goOn = choose(logits, step, finished, generated);
-        step++;
-      }
-      long end = System.nanoTime();
-      FinishReason open = budget == 0 ? FinishReason.LENGTH : FinishReason.CANCELLED;
-      List<Generation.Sequence> sequences = new ArrayList<>();
-      for (int row = 0; row < feed.rows; row++) {
-        int first = feed.start(row) + feed.promptLength;
-        List<Integer> ids =
-            Arrays.stream(feed.tokens, first, first + generated[row]).boxed().toList();
-        FinishReason reason = finished[row] == null ? open : finished[row];
-        sequences.add(new Generation.Sequence(ids, reason, OptionalDouble.empty()));
-      }
-      return result(List.copyOf(sequences), step, end);
-    }
-
-    /** Gives each open row its next token; false if none is open or the listener has enough. */
-    private boolean choose(
-        MemorySegment logits, int step, FinishReason[] finished, int[] generated) {
-      stops.beginStep();
-      boolean goOn = true;
-      boolean open = false;
-      int length = feed.promptLength + step;
-      for (int row = 0; row < feed.rows; row++) {
-        int first = feed.start(row);
-        if (finished[row] != null) {
-          feed.tokens[first + length] = padToken();
-          continue;
-        }
-        int id =
-            sampler.next(
-                logits,
-                feed.offset(row),
-                row,
-                feed.tokens,
-                first,
-                length,
-                random == null ? null : random[row]);
-        feed.tokens[first + length] = id;
-        generated[row] = step + 1;
-        finished[row] = stops.check(row, feed.tokens, first, length + 1);
-        open |= finished[row] == null;
-        goOn &= listener.onToken(row, id);
-      }
-      return goOn && open;
-    }
-
-    private Generation searchBeams() {
-      BeamSearch search =
-          new BeamSearch(
-              config,
-              feed,
-              sampler,
-              stops,
-              random == null ? null : random[0],
-              modelConfig.vocabSize());
-      int step = 0;
-      boolean goOn = budget > 0;
-      boolean wasCancelled = false;
-      while (goOn) {
-        MemorySegment logits = next(step);
-        wasCancelled = logits == null;
-        goOn = !wasCancelled && search.step(logits, step);
-        if (!wasCancelled) {
-          step++;
-        }
-      }
-      long end = System.nanoTime();
-      List<Generation.Sequence> sequences = search.sequences(step, wasCancelled);
-      tell(sequences);
-      return result(sequences, step, end);
-    }
-
-    /** Which tokens stay is known only at the end of a search. */
-    private void tell(List<Generation.Sequence> sequences) {
-      for (int i = 0; i < sequences.size(); i++) {
-        for (int id : sequences.get(i).ids()) {
-          if (!listener.onToken(i, id)) {
-            return;
-          }
-        }
-      }
-    }
-
-    private Generation result(List<Generation.Sequence> sequences, int steps, long end) {
-      int prompts = feed.rows / Math.max(config.numBeams(), config.numReturnSequences());
-      return new Generation(
-          sequences,
-          prompts * feed.promptLength,
-          firstScores - start,
-          end - firstScores,
-          Math.max(0, steps - 1));
-    }
-
-    /** What finished rows of a batch go on with. */
-    private int padToken() {
-      return config
-          .padTokenId()
-          .orElse(config.eosTokenIds().isEmpty() ? 0 : config.eosTokenIds().get(0));
+    if (assistantSession != null) {
+      assistantSession.close();
     }
   }
 }

@@ -33,6 +33,7 @@ public final class LogitsProcessors {
     int maxLength = Math.addExact(promptLength, config.newTokens(promptLength, Integer.MAX_VALUE));
     ScoreProcessors processors =
         new ScoreProcessors(config, scores.length, promptLength, maxLength, List.of());
-    new Sampler(config, processors, scores.length).process(0, tokens, 0, tokens.length, scores);
+    new Sampler(config, processors, scores.length, null)
+        .process(0, tokens, 0, tokens.length, scores);
   }
 }

@@ -12,6 +12,7 @@ final class Sampler {
   private final GenerationConfig config;
   private final ScoreProcessors processors;
   private final Candidates candidates; // null without sampling
+  private final ScoreRecorder recorder; // null if nothing is kept
   private final float[] scores;
 
   /**
@@ -20,10 +21,13 @@ final class Sampler {
    * @param config options
    * @param processors of the same options
    * @param vocabulary number of scores
+   * @param recorder keeps what is asked for; or null
    */
-  Sampler(GenerationConfig config, ScoreProcessors processors, int vocabulary) {
+  Sampler(
+      GenerationConfig config, ScoreProcessors processors, int vocabulary, ScoreRecorder recorder) {
     this.config = config;
     this.processors = processors;
+    this.recorder = recorder;
     // a beam must be able to go on where all its end tokens are taken
     int least = config.numBeams() > 1 ? Math.max(2, 1 + config.eosTokenIds().size()) : 1;
     candidates =
@@ -53,14 +57,60 @@ final class Sampler {
       int from,
       int length,
       RandomGenerator random) {
+    return next(logits, offset, sequence, tokens, from, length, random, 0, null);
+  }
+
+  /**
+   * Chooses, where another distribution has drawn a draft already: the same choice as without, or
+   * in sampling the same distribution of choices.
+   *
+   * @param draft what was drawn
+   * @param other its distribution: a probability for each token; null chooses as if there were no
+   *     draft
+   */
+  int next(
+      MemorySegment logits,
+      long offset,
+      int sequence,
+      int[] tokens,
+      int from,
+      int length,
+      RandomGenerator random,
+      int draft,
+      float[] other) {
     read(logits, offset);
+    if (recorder != null) {
+      recorder.logits(sequence, length, scores);
+    }
     processors.apply(sequence, tokens, from, length, scores);
     // renormalisation moves all scores alike, and so changes no choice
+    int id;
     if (candidates == null) {
-      return argmax();
+      id = argmax();
+    } else {
+      candidates.select(scores);
+      id = other == null ? candidates.draw(random) : candidates.drawOver(draft, other, random);
     }
-    candidates.select(scores);
-    return candidates.draw(random);
+    if (recorder != null && recorder.keepsScores()) {
+      filter(scores);
+      recorder.scores(sequence, length, scores);
+    }
+    return id;
+  }
+
+  /** The probability that the latest choice gave a token. */
+  double probability(int id) {
+    return candidates == null ? softmax(id) : candidates.probability(id);
+  }
+
+  /** The probabilities that the latest draw was from, for each token. */
+  void probabilities(float[] target) {
+    candidates.probabilities(target);
+  }
+
+  /** Number of scores. */
+  int vocabulary() {
+    return scores.length;
   }
 
   /**
@@ -78,8 +128,14 @@ final class Sampler {
   float[] logProbabilities(
       MemorySegment logits, long offset, int sequence, int[] tokens, int from, int length) {
     read(logits, offset);
+    if (recorder != null) {
+      recorder.logits(sequence, length, scores);
+    }
     logSoftmax(scores);
     process(sequence, tokens, from, length, scores);
+    if (recorder != null) {
+      recorder.scores(sequence, length, scores);
+    }
     return scores;
   }
 
@@ -88,6 +144,13 @@ final class Sampler {
     processors.apply(sequence, tokens, from, length, target);
     if (candidates != null) {
       candidates.select(target);
+    }
+    filter(target);
+  }
+
+  /** Bans what was not selected, as far as there was a selection, and renormalises. */
+  private void filter(float[] target) {
+    if (candidates != null) {
       candidates.apply(target);
     }
     if (config.renormalizeLogits()) {
@@ -128,6 +191,14 @@ final class Sampler {
       throw noTokenLeft();
     }
     return best;
+  }
+
+  private double softmax(int id) {
+    double sum = 0;
+    for (float score : scores) {
+      sum += Math.exp(score - scores[id]);
+    }
+    return 1 / sum;
   }
 
   private static void logSoftmax(float[] scores) {

@@ -53,7 +53,7 @@ final class StopRules {
    * @return why, or null if it has not
    */
   FinishReason check(int sequence, int[] tokens, int from, int length) {
-    if (isEnd(tokens[from + length - 1])) {
+    if (isEnd(tokens[from + length - 1], ends)) {
       return FinishReason.EOS;
     }
     if (!stopStrings.isEmpty() && hasStopString(tokens, from, length)) {
@@ -71,7 +71,8 @@ final class StopRules {
     return timeIsUp ? FinishReason.TIME : null;
   }
 
-  private boolean isEnd(int id) {
+  /** Whether a token is one of the end tokens. */
+  static boolean isEnd(int id, List<Integer> ends) {
     for (int i = 0; i < ends.size(); i++) {
       if (ends.get(i) == id) {
         return true;

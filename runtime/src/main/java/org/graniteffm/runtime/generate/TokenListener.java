@@ -1,6 +1,11 @@
 package org.graniteffm.runtime.generate;
 
-/** Told of each token as it is chosen, on the thread that called {@code generate}. */
+/**
+ * Told of each token as it is chosen, on the thread that called {@code generate}, which waits: no
+ * other token is chosen before the listener returns, so a slow one holds up the generation and
+ * nothing piles up. (Guesses may have been checked in the same pass, and beams are told of at the
+ * end.)
+ */
 @FunctionalInterface
 public interface TokenListener {
   /**

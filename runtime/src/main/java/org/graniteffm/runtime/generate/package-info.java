@@ -22,7 +22,16 @@
  * }
  * }</pre>
  *
- * <p>Text is not dealt with here, but for stop strings: see {@code
+ * <p>Instead of a listener, {@link org.graniteffm.runtime.generate.TokenStream} gives tokens or
+ * text as they are taken:
+ *
+ * <pre>{@code
+ * try (Stream<String> text = generator.stream(ids, config).text(tokenizer)) {
+ *   text.forEach(System.out::print);
+ * }
+ * }</pre>
+ *
+ * <p>Text is not dealt with here otherwise, but for stop strings: see {@code
  * org.graniteffm.runtime.tokenizer}. A caller's own processors and criteria come in as {@link
  * org.graniteffm.runtime.generate.GenerationHooks}.
  */

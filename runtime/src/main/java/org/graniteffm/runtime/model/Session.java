@@ -13,6 +13,7 @@ import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
 import org.graniteffm.runtime.ops.Matrix;
+import org.graniteffm.runtime.ops.Ops;
 import org.graniteffm.runtime.tensor.DType;
 import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.tensor.Tensor;
@@ -30,6 +31,12 @@ public final class Session implements AutoCloseable {
    * such blocks.
    */
   public static final int BLOCK_ROWS = 512;
+
+  /**
+   * Up to so many rows in a pass, what a row gets does not depend on the others, not in a single
+   * bit: all sums are in the order they have for one row.
+   */
+  public static final int EXACT_ROWS = Ops.GEMV_ROWS;
 
   /** Rows of logits at a time where they are not kept. */
   private static final int SCORED_ROWS = 64;
@@ -128,35 +135,83 @@ public final class Session implements AutoCloseable {
       KvCache cache, int[] ids, int tokens, int[] positions, MemorySegment mask, long maskStride) {
     enter();
     try {
-      if (cache.length() == 0) { // once for each prompt, not for each token
-        model.checkFiles();
-      }
-      checkCache(cache);
-      int batch = cache.batch();
-      checkIds(ids, batch, tokens);
-      checkPositions(positions, batch, tokens);
-      if (mask != null && maskStride < (long) cache.length() + tokens) {
-        throw new IllegalArgumentException(
-            "maskStride: %d, needs at least %d"
-                .formatted(maskStride, (long) cache.length() + tokens));
-      }
-      reserveLogits(batch);
-      block.batch = batch;
-      block.callTokens = tokens;
-      block.ids = ids;
-      block.embeddings = null;
-      block.positions = positions;
-      block.mask = mask;
-      block.maskStride = maskStride;
-      block.sequenceStarts = null;
-      decoder.prepareRope(
-          largestPosition(positions, batch * tokens, (long) cache.length() + tokens) + 1);
-      runBlocks(block, cache, null, null);
-      decoder.logits(block.tokens - 1, block.tokens, batch, logits);
+      append(cache, ids, tokens, positions, mask, maskStride, cache.batch());
+      decoder.logits(block.tokens - 1, block.tokens, cache.batch(), logits);
       return logits.segment();
     } finally {
       leave();
     }
+  }
+
+  /**
+   * As {@link #nextLogits}, with the scores behind each of the new tokens: one pass checks a draft
+   * of several.
+   *
+   * @param cache of {@code batch} sequences, updated
+   * @param ids {@code [batch, tokens]}, row after row; may be longer than that
+   * @param tokens new ones per sequence, at least 1; times batch at most {@link #BLOCK_ROWS}
+   * @param positions {@code [batch, tokens]} or null for {@code past, past + 1, …}
+   * @param mask {@code [batch, maskStride]} bytes over cache and new tokens, 0 hides a token; or
+   *     null
+   * @param maskStride bytes from one sequence's mask to the next, at least {@code past + tokens}
+   * @return {@code [batch, tokens, V]} f32, valid until the next call; up to {@link #EXACT_ROWS}
+   *     rows they are, bit for bit, what the tokens get one by one
+   * @throws IllegalArgumentException if an argument does not fit the model; the message names it
+   * @throws ClosedException if the session or the model is closed
+   * @throws ConcurrentUseException if another thread is using this session
+   * @throws InsufficientMemoryException if the cache finds no memory
+   * @throws CancellationException if the cancellation says so, or the thread is interrupted
+   */
+  public MemorySegment allLogits(
+      KvCache cache, int[] ids, int tokens, int[] positions, MemorySegment mask, long maskStride) {
+    enter();
+    try {
+      long rows = (long) cache.batch() * tokens;
+      if (rows > BLOCK_ROWS) {
+        throw new IllegalArgumentException(
+            "tokens: %d of %d sequences, legal are %d in all"
+                .formatted(tokens, cache.batch(), BLOCK_ROWS));
+      }
+      append(cache, ids, tokens, positions, mask, maskStride, (int) rows);
+      decoder.logits(0, 1, (int) rows, logits);
+      return logits.segment();
+    } finally {
+      leave();
+    }
+  }
+
+  private void append(
+      KvCache cache,
+      int[] ids,
+      int tokens,
+      int[] positions,
+      MemorySegment mask,
+      long maskStride,
+      int logitRows) {
+    checkCache(cache);
+    if (cache.length() == 0) { // once for each prompt, not for each token
+      model.checkFiles();
+    }
+    int batch = cache.batch();
+    checkIds(ids, batch, tokens);
+    checkPositions(positions, batch, tokens);
+    if (mask != null && maskStride < (long) cache.length() + tokens) {
+      throw new IllegalArgumentException(
+          "maskStride: %d, needs at least %d"
+              .formatted(maskStride, (long) cache.length() + tokens));
+    }
+    reserveLogits(logitRows);
+    block.batch = batch;
+    block.callTokens = tokens;
+    block.ids = ids;
+    block.embeddings = null;
+    block.positions = positions;
+    block.mask = mask;
+    block.maskStride = maskStride;
+    block.sequenceStarts = null;
+    decoder.prepareRope(
+        largestPosition(positions, batch * tokens, (long) cache.length() + tokens) + 1);
+    runBlocks(block, cache, null, null);
   }
 
   /**

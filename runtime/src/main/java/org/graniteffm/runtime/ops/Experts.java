@@ -38,6 +38,7 @@ public final class Experts {
 
   private final MemorySegment ids; // [rows, k] i32
   private final MemorySegment weights; // [rows, k] f32
+  private final MemorySegment zeros; // [H] f32: a copy, unlike a fill, needs no slice
   private final Matrix routed; // [rows * k, H]: an expert's inputs, and then its outputs
   private final Matrix
       gateUp; // [rows * k, 2I]: gate and up, and then the activation in the gate's place
@@ -107,6 +108,7 @@ public final class Experts {
     int assignments = Math.multiplyExact(maxRows, k);
     ids = NativeMemory.allocate(arena, (long) assignments * Integer.BYTES, "chosen experts");
     weights = NativeMemory.allocate(arena, (long) assignments * Float.BYTES, "experts' weights");
+    zeros = NativeMemory.allocate(arena, (long) hidden * Float.BYTES, "zeros");
     routed = Matrix.allocate(arena, assignments, hidden);
     gateUp = Matrix.allocate(arena, assignments, 2 * intermediate);
     start = new int[experts + 1];
@@ -217,12 +219,17 @@ public final class Experts {
             worker);
   }
 
+  /** Adds up as {@link #combineSlice} does: a token alone gets the very bits it gets in a batch. */
   private void downSlice(int slice, int worker) {
     int first = slice * downSliceRows;
     int n = Math.min(downSliceRows, hidden - first);
     int type = Linear.kernelType(output.dtype());
+    long offset = (long) first * Float.BYTES;
     for (int rank = 0; rank < k; rank++) {
       long row = (long) expertAt(rank) * hidden + first;
+      float weight = weights.getAtIndex(Ops.FLOAT, rank);
+      Matrix out = rank == 0 ? y : routed;
+      long outOffset = out.rowOffset(rank) + offset;
       Kernels.gemv(
           type,
           output.segment(),
@@ -234,12 +241,29 @@ public final class Experts {
           gateUp.rowOffset(rank),
           gateUp.cols(),
           1,
-          weights.getAtIndex(Ops.FLOAT, rank),
-          rank == 0 ? 0f : 1f,
-          y.segment(),
-          (long) first * Float.BYTES,
-          y.cols());
+          rank == 0 ? weight : 1f,
+          0f,
+          out.segment(),
+          outOffset,
+          out.cols());
+      if (rank > 0) {
+        addScaled(routed, rank, offset, n, weight);
+      }
     }
+  }
+
+  /** Adds columns of a row to the only row of y. */
+  private void addScaled(Matrix from, int row, long offset, int n, float scale) {
+    Kernels.addScaled(
+        y.segment(),
+        offset,
+        y.cols(),
+        from.segment(),
+        from.rowOffset(row) + offset,
+        from.cols(),
+        scale,
+        1,
+        n);
   }
 
   /** Counting sort of the assignments by expert; within an expert by token. */
@@ -434,8 +458,9 @@ public final class Experts {
   private void combineSlice(int slice, int worker) {
     int first = slice * TOKENS_PER_SLICE;
     int last = Math.min(first + TOKENS_PER_SLICE, rows);
-    y.segment().asSlice(y.rowOffset(first), y.rowOffset(last) - y.rowOffset(first)).fill((byte) 0);
+    long rowBytes = (long) hidden * Float.BYTES;
     for (int token = first; token < last; token++) {
+      MemorySegment.copy(zeros, 0, y.segment(), y.rowOffset(token), rowBytes);
       for (int a = token * k; a < token * k + k; a++) {
         Kernels.addScaled(
             y.segment(),

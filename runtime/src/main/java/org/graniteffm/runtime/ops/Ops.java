@@ -15,8 +15,12 @@ import org.graniteffm.runtime.tensor.Tensor;
  * thread at a time. Its methods return when the result is there, and allocate nothing.
  */
 public final class Ops {
+  /** Up to so many rows, an operation gives each the bits it gives it alone. */
+  public static final int GEMV_ROWS = Gemm.GEMV_ROWS;
+
   private static final int ROWS_PER_SLICE = 16;
   private static final int QUERIES_PER_SLICE = 32;
+  private static final int ROUNDED_QUERIES_PER_SLICE = 64; // share one rounding of keys and values
   private static final int ROWS_PER_GROUP = 16; // of packed activations
 
   /**
@@ -340,7 +344,9 @@ public final class Ops {
     job.cache = cache;
     job.scale = scale;
     job.out = out;
-    job.blocks = Math.ceilDiv(lastToken - firstToken, QUERIES_PER_SLICE);
+    job.rounded = out.packed() != null && (long) cache.batch * tokens > Gemm.GEMV_ROWS;
+    job.blockTokens = job.rounded ? ROUNDED_QUERIES_PER_SLICE : QUERIES_PER_SLICE;
+    job.blocks = Math.ceilDiv(lastToken - firstToken, job.blockTokens);
     int slices = sequences * cache.kvHeads * job.blocks;
     long bytes =
         2L * sequences * cache.kvHeads * (cache.past + lastToken) * cache.headDim * Float.BYTES;
@@ -807,6 +813,8 @@ public final class Ops {
     private int firstToken;
     private int lastToken;
     private int blocks;
+    private int blockTokens;
+    private boolean rounded;
     private CacheView cache;
     private float scale;
     private Matrix out;
@@ -817,32 +825,54 @@ public final class Ops {
       int block = slice / (sequences * c.kvHeads);
       int sequence = firstSequence + slice % (sequences * c.kvHeads) / c.kvHeads;
       int head = slice % c.kvHeads;
-      int token = firstToken + block * QUERIES_PER_SLICE;
-      int n = Math.min(QUERIES_PER_SLICE, lastToken - token);
+      int token = firstToken + block * blockTokens;
+      int n = Math.min(blockTokens, lastToken - token);
       int group = c.heads / c.kvHeads;
       long row = (long) sequence * tokens + token;
       long headOffset = (long) head * group * c.headDim * Float.BYTES;
       long kv = c.headOffset(sequence, head, firstKey);
       long maskOffset = sequence * c.maskStride + firstKey;
-      Kernels.attention(
-          q.segment(),
-          q.rowOffset(row) + headOffset,
-          q.cols(),
-          group,
-          n,
-          c.keys,
-          kv,
-          c.values,
-          kv,
-          c.headDim,
-          c.past + token - firstKey,
-          c.mask,
-          c.mask == null ? 0 : maskOffset,
-          c.headDim,
-          scale,
-          out.segment(),
-          out.rowOffset(row) + headOffset,
-          out.cols());
+      if (rounded) {
+        Kernels.attentionBf16(
+            q.segment(),
+            q.rowOffset(row) + headOffset,
+            q.cols(),
+            group,
+            n,
+            c.keys,
+            kv,
+            c.values,
+            kv,
+            c.headDim,
+            c.past + token - firstKey,
+            c.mask,
+            c.mask == null ? 0 : maskOffset,
+            c.headDim,
+            scale,
+            out.segment(),
+            out.rowOffset(row) + headOffset,
+            out.cols());
+      } else {
+        Kernels.attention(
+            q.segment(),
+            q.rowOffset(row) + headOffset,
+            q.cols(),
+            group,
+            n,
+            c.keys,
+            kv,
+            c.values,
+            kv,
+            c.headDim,
+            c.past + token - firstKey,
+            c.mask,
+            c.mask == null ? 0 : maskOffset,
+            c.headDim,
+            scale,
+            out.segment(),
+            out.rowOffset(row) + headOffset,
+            out.cols());
+      }
       if (c.mask != null) {
         int blind = Math.min(n, leadingHidden(sequence) - c.past - token);
         if (blind > 0) {

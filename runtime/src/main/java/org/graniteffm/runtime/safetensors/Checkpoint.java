@@ -41,8 +41,11 @@ import org.graniteffm.runtime.tensor.Tensor;
  * since hub caches consist of them. Pickle files are never read.
  */
 public final class Checkpoint implements AutoCloseable {
-  private static final String SINGLE = "model.safetensors";
-  private static final String INDEX = "model.safetensors.index.json";
+  /** The name of the file that holds all weights, where there is only one. */
+  public static final String SINGLE = "model.safetensors";
+
+  /** The name of the file that says which file holds which tensor, where there are several. */
+  public static final String INDEX = "model.safetensors.index.json";
 
   private static final Logger LOGGER = System.getLogger("org.graniteffm.runtime.safetensors");
 
@@ -196,6 +199,18 @@ public final class Checkpoint implements AutoCloseable {
         arena.close();
       }
     }
+  }
+
+  /**
+   * Reads which files an index names, without looking at any of them.
+   *
+   * @param index a file such as {@value #INDEX}
+   * @return the plain names of files beside it, sorted; not modifiable
+   * @throws ModelFormatException if it is malformed, or a name is no plain file name
+   * @throws IOException if it cannot be read
+   */
+  public static Set<String> shardNames(Path index) throws IOException {
+    return ShardIndex.read(index).shards().keySet();
   }
 
   private static void checkDirectory(Path directory) throws IOException {

@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.List;
 import org.graniteffm.runtime.demo.DemoModel;
 import org.graniteffm.runtime.json.JsonReader;
+import org.graniteffm.runtime.verify.GoldenFolders;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -314,5 +315,51 @@ class GenerateCommandTest {
     };
     assertEquals(
         CommandLineRun.of(args).done(), CommandLineRun.of(append(args, "--no-use-cache")).done());
+  }
+
+  @Test
+  void guessesChangeNoText() throws IOException {
+    String[] args = {
+      "generate",
+      demo(),
+      "--prompt=The king, the king, the king",
+      "--no-do-sample",
+      "--max-new-tokens=30",
+      "--json"
+    };
+    String plain = CommandLineRun.of(args).done();
+    String[] looking = Arrays.copyOf(args, args.length + 2);
+    looking[args.length] = "--prompt-lookup-num-tokens=5";
+    looking[args.length + 1] = "--max-matching-ngram-size=3";
+    assertEquals(plain, CommandLineRun.of(looking).done());
+    String[] assisted = Arrays.copyOf(args, args.length + 4);
+    assisted[args.length] = "--assistant-model=" + demo();
+    assisted[args.length + 1] = "--num-assistant-tokens=3";
+    assisted[args.length + 2] = "--num-assistant-tokens-schedule=heuristic_transient";
+    assisted[args.length + 3] = "--assistant-confidence-threshold=0.1";
+    assertEquals(plain, CommandLineRun.of(assisted).done());
+  }
+
+  @Test
+  void assistantThatDoesNotFitIsRefused() throws IOException {
+    String other = GoldenFolders.bundled().resolve("granite_gqa_bf16").toString();
+    CommandLineRun.of("generate", demo(), "--ids=1", "--assistant-model", other)
+        .failed("assistant_model: has a vocabulary of", "4096");
+    CommandLineRun.of("generate", demo(), "--ids=1", "--assistant-model=/no/such")
+        .failed("/no/such");
+    CommandLineRun.of("generate", demo(), "--ids=1", "--assistant-model", demo(), "--num-beams=2")
+        .failed("num_beams: 2, with assistant_model");
+    CommandLineRun.of("generate", demo(), "--ids=1", "--num-assistant-tokens=0")
+        .misused("num_assistant_tokens: 0");
+    CommandLineRun.of("generate", demo(), "--ids=1", "--num-assistant-tokens-schedule=often")
+        .misused("--num-assistant-tokens-schedule");
+  }
+
+  @Test
+  void assistantsOwnFileSaysHowItGuesses() throws IOException {
+    Path assistant = TestCheckpoints.without(temporary.resolve("a"), "generation_config.json");
+    Files.writeString(assistant.resolve("generation_config.json"), "{\"num_assistant_tokens\": 0}");
+    CommandLineRun.of("generate", demo(), "--ids=1", "--assistant-model", assistant.toString())
+        .failed("generation_config.json: num_assistant_tokens: 0");
   }
 }

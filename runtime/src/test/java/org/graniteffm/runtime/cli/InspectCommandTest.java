@@ -99,9 +99,15 @@ class InspectCommandTest {
   }
 
   @Test
-  void hubIdThatIsNotInTheCacheSaysHowToGetIt() {
-    CommandLineRun.of("inspect", "granite-ffm-test/no-such-model")
-        .failed("not in the hub cache", "hf download granite-ffm-test/no-such-model");
+  void hubIdThatIsNotInTheCacheIsNotFetchedOffline() {
+    CommandLineRun.of("inspect", "granite-ffm-test/no-such-model", "--offline")
+        .failed("granite-ffm-test/no-such-model: not in the cache", "--offline");
+  }
+
+  @Test
+  void malformedRevisionIsRefused() {
+    CommandLineRun.of("inspect", "granite-ffm-test/no-such-model", "--revision", "../x")
+        .failed("revision: expected a branch, tag or commit, found \"../x\"");
   }
 
   @Test

@@ -44,6 +44,24 @@ class RunCommandTest {
   }
 
   @Test
+  void closingLineHasThePassesWhereTokensWereGuessed() throws IOException {
+    String demo = DemoModel.directory().toString();
+    CommandLineRun run =
+        CommandLineRun.of(
+            "run",
+            "The king",
+            "--no-do-sample",
+            "--max-new-tokens=13",
+            "--min-new-tokens=13",
+            "--assistant-model=" + demo,
+            "--num-assistant-tokens=3",
+            "--assistant-confidence-threshold=0");
+    assertTrue(
+        run.err().matches("(?s).*13 new ones \\(length\\) at \\S+ tok/s, in 3 passes; .*"),
+        run.err());
+  }
+
+  @Test
   void sameSeedSameText() {
     String[] args = {"run", "The king", "--max-new-tokens", "12", "--seed", "7"};
     assertEquals(CommandLineRun.of(args).done(), CommandLineRun.of(args).done());

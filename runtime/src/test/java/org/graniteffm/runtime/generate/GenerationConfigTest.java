@@ -135,6 +135,31 @@ class GenerationConfigTest {
   }
 
   @Test
+  void settingsOfGuessesAreReadAndKeptByToBuilder() throws Exception {
+    GenerationConfig none = GenerationConfig.builder().build();
+    assertEquals(OptionalInt.empty(), none.promptLookupNumTokens());
+    assertEquals(2, none.maxMatchingNgramSize());
+    assertEquals(20, none.numAssistantTokens());
+    assertEquals(AssistantTokensSchedule.CONSTANT, none.numAssistantTokensSchedule());
+    assertEquals(0.4, none.assistantConfidenceThreshold());
+    GenerationConfig c =
+        load(
+            "{'prompt_lookup_num_tokens':10,'max_matching_ngram_size':3,'num_assistant_tokens':5,"
+                + "'num_assistant_tokens_schedule':'heuristic',"
+                + "'assistant_confidence_threshold':0.25,'output_scores':true,'output_logits':true}");
+    assertEquals(OptionalInt.of(10), c.promptLookupNumTokens());
+    assertEquals(3, c.maxMatchingNgramSize());
+    assertEquals(5, c.numAssistantTokens());
+    assertEquals(AssistantTokensSchedule.HEURISTIC, c.numAssistantTokensSchedule());
+    assertEquals(0.25, c.assistantConfidenceThreshold());
+    assertEquals(c, c.toBuilder().build());
+    assertFalse(c.outputScores() || c.outputLogits(), "no file makes results large");
+    GenerationConfig scored = c.toBuilder().outputScores(true).outputLogits(true).build();
+    assertTrue(scored.toBuilder().build().outputScores());
+    assertTrue(scored.toBuilder().build().outputLogits());
+  }
+
+  @Test
   void lengthsAreResolvedInOrder() {
     GenerationConfig.Builder b = GenerationConfig.builder();
     assertEquals(4, b.build().newTokens(20, 24), "capped by the context");
@@ -164,6 +189,7 @@ class GenerationConfigTest {
         "'forced_decoder_ids':[[1,2]]",
         "'remove_invalid_values':true",
         "'token_healing':true",
+        "'assistant_early_exit':4",
         "'watermarking_config':{'bias':2.0}",
         "'cache_implementation':'quantized'",
       })
@@ -246,6 +272,12 @@ class GenerationConfigTest {
         "early_stopping|'always'",
         "num_return_sequences|0",
         "num_return_sequences|2",
+        "prompt_lookup_num_tokens|0",
+        "max_matching_ngram_size|0",
+        "num_assistant_tokens|0",
+        "num_assistant_tokens_schedule|'never'",
+        "num_assistant_tokens_schedule|1",
+        "assistant_confidence_threshold|1.5",
       })
   void badFieldIsRefusedByName(String field, String value) {
     ModelFormatException e =

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -166,6 +167,20 @@ class GeneratorTest {
       assertTrue(Thread.interrupted(), "the interrupt is left for the caller to see");
       assertEquals(0, interrupted.newTokens());
       assertEquals(40, generator.generate(PROMPT, GREEDY, (row, id) -> true).newTokens());
+    }
+  }
+
+  @Test
+  void cancellationThatACallbackThrowsReachesTheCaller() {
+    CancellationException mine = new CancellationException("mine");
+    GenerationHooks throwing =
+        GenerationHooks.NONE.with(
+            (LogitsProcessor)
+                (row, tokens, scores) -> {
+                  throw mine;
+                });
+    for (GenerationConfig config : List.of(GREEDY, beams().build())) {
+      assertSame(mine, assertThrows(CancellationException.class, () -> generate(config, throwing)));
     }
   }
 

@@ -58,7 +58,7 @@ class SamplerTest {
 
   private static Sampler sampler(GenerationConfig config, int vocabulary) {
     return new Sampler(
-        config, new ScoreProcessors(config, vocabulary, 1, 100, List.of()), vocabulary);
+        config, new ScoreProcessors(config, vocabulary, 1, 100, List.of()), vocabulary, null);
   }
 
   private static int next(Sampler sampler, MemorySegment scores, RandomGenerator random) {
@@ -206,5 +206,38 @@ class SamplerTest {
     NonFiniteLogitsException e =
         assertThrows(NonFiniteLogitsException.class, () -> next(sampler, scores, null));
     assertTrue(e.getMessage().contains("token 2"), e.getMessage());
+  }
+
+  /** Draws from one distribution, kept or drawn again, are draws from the other. */
+  @Test
+  void speculativeSamplingKeepsTheDistribution() {
+    float[] own = {0.5f, 0.3f, 0.15f, 0.05f, 0};
+    float[] other = {0.1f, 0.3f, 0, 0.4f, 0.2f};
+    float[] logits = new float[own.length];
+    for (int i = 0; i < own.length; i++) {
+      logits[i] = own[i] == 0 ? -200 : (float) Math.log(own[i]);
+    }
+    Sampler sampler = sampler(GenerationConfig.builder().doSample(true).build(), own.length);
+    MemorySegment scores = MemorySegment.ofArray(logits);
+    RandomGenerator random = new SplittableRandom(7);
+    int draws = 200_000;
+    int[] counts = new int[own.length];
+    int kept = 0;
+    for (int n = 0; n < draws; n++) {
+      double point = random.nextDouble();
+      int draft = 0;
+      while (draft < other.length - 1 && point >= other[draft]) {
+        point -= other[draft++];
+      }
+      int id = sampler.next(scores, 0, 0, new int[] {0}, 0, 1, random, draft, other);
+      counts[id]++;
+      kept += id == draft ? 1 : 0;
+    }
+    for (int i = 0; i < own.length; i++) {
+      double sigma = Math.sqrt(own[i] * (1 - own[i]) / draws);
+      assertEquals(own[i], counts[i] / (double) draws, 5 * sigma + 1e-6, "token " + i);
+    }
+    // what is kept is what both have: 0.1 + 0.3 + 0 + 0.05
+    assertEquals(0.45, kept / (double) draws, 5 * Math.sqrt(0.45 * 0.55 / draws));
   }
 }

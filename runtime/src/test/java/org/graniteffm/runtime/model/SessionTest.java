@@ -11,9 +11,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CancellationException;
+import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.demo.DemoModel;
+import org.graniteffm.runtime.tensor.DType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -96,6 +99,53 @@ class SessionTest {
       float[] kept = out.logits().toFloatArray();
       assertArrayEquals(row(all, 10), row(kept, 0), TOLERANCE);
       assertArrayEquals(row(all, 11), row(kept, 1), TOLERANCE);
+    }
+  }
+
+  /**
+   * What checking drafts rests on: dense and experts, with keys in one block of attention or more.
+   */
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3, 8, 9, Session.EXACT_ROWS})
+  void rowsOfASmallPassAreBitForBitWhatTheyAreAlone(int rows) {
+    GraniteConfig config =
+        GraniteConfig.builder()
+            .vocabSize(199)
+            .hiddenSize(96)
+            .intermediateSize(200)
+            .numHiddenLayers(2)
+            .numAttentionHeads(6)
+            .numKeyValueHeads(2)
+            .build();
+    try (GraniteForCausalLM dense = GraniteForCausalLM.random(config, DType.BF16, 5)) {
+      for (GraniteForCausalLM each : List.of(model, dense)) {
+        for (int past : new int[] {1, 37, 700}) {
+          assertRowsAreWhatTheyAreAlone(each, past, rows);
+        }
+      }
+    }
+  }
+
+  private static void assertRowsAreWhatTheyAreAlone(GraniteForCausalLM model, int past, int rows) {
+    int vocabulary = model.config().vocabSize();
+    int[] before = new Random(past).ints(past, 3, vocabulary).toArray();
+    int[] ids = new Random(rows).ints(rows, 3, vocabulary).toArray();
+    try (Session session = model.newSession();
+        KvCache one = new KvCache(model.config(), 1, 0);
+        KvCache all = new KvCache(model.config(), 1, 0)) {
+      session.nextLogits(one, before, past, null, null, 0);
+      session.nextLogits(all, before, past, null, null, 0);
+      float[] got = floats(session.allLogits(all, ids, rows, null, null, 0), rows * vocabulary);
+      for (int row = 0; row < rows; row++) {
+        int[] id = {ids[row]};
+        float[] want = floats(session.nextLogits(one, id, 1, null, null, 0), vocabulary);
+        assertArrayEquals(
+            want, Arrays.copyOfRange(got, row * vocabulary, (row + 1) * vocabulary), "row " + row);
+      }
+      all.truncate(past);
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> session.allLogits(all, new int[513], 513, null, null, 0));
     }
   }
 

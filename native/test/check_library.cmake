@@ -1,0 +1,115 @@
+# Looks at the library that ships with readelf:  cmake -D LIBRARY=FILE -D READELF=PROGRAM -P …
+#
+# It exports the API alone, imports nothing that allocates, starts threads, ends the process or does
+# input and output, and has what a linker can do against overwritten memory.
+cmake_minimum_required(VERSION 3.25)
+
+# All that kernels may call. Whoever adds a line says what for.
+set(allowed_imports
+  memcpy memmove memset memcmp strcmp            # compilers make these of loops too
+  exp expf erff tanhf fmaxf fminf sqrtf          # libm
+  syscall                                        # asks Linux for its leave to use the tile unit
+  __stack_chk_fail                               # of -fstack-protector-strong
+  __cxa_finalize __gmon_start__ _ITM_deregisterTMCloneTable _ITM_registerTMCloneTable) # start files
+set(allowed_libraries libc.so libm.so ld-linux) # the beginnings of their names
+
+function(look at)
+  execute_process(COMMAND "${READELF}" --wide ${ARGN} "${LIBRARY}"
+                  OUTPUT_VARIABLE text RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${READELF} ${ARGN} ${LIBRARY}: ${status}")
+  endif()
+  string(REGEX REPLACE "[][;]" " " text "${text}") # they mean something in CMake's lists
+  string(REGEX MATCHALL "[^\n]+" lines "${text}")
+  set(${at} "${lines}" PARENT_SCOPE)
+endfunction()
+
+set(faults "")
+function(fault)
+  string(JOIN "" text ${ARGN})
+  list(APPEND faults "${text}")
+  set(faults "${faults}" PARENT_SCOPE)
+endfunction()
+
+look(symbols --dyn-syms)
+set(exports 0)
+set(has_stack_protector NO)
+foreach(line IN LISTS symbols)
+  if(NOT line MATCHES "^ +[0-9]+: [0-9a-f]+ +[0-9]+ [A-Z]+ +(GLOBAL|WEAK) +[A-Z]+ +([A-Z0-9]+) ([^ @]+)")
+    continue()
+  endif()
+  set(section "${CMAKE_MATCH_2}")
+  set(name "${CMAKE_MATCH_3}")
+  if(NOT section STREQUAL "UND")
+    math(EXPR exports "${exports} + 1")
+    if(NOT name MATCHES "^gk_[a-z0-9_]+$")
+      fault("exports ${name}, which is not of the API")
+    endif()
+  elseif(name STREQUAL "__stack_chk_fail")
+    set(has_stack_protector YES)
+  elseif(NOT name IN_LIST allowed_imports AND NOT (name STREQUAL "__assert_fail" AND ASSERTIONS))
+    fault("imports ${name}: if that neither allocates, nor starts threads, nor ends the process, "
+          "nor does input and output, add it to allowed_imports in native/test/check_library.cmake")
+  endif()
+endforeach()
+if(exports EQUAL 0)
+  fault("exports nothing")
+endif()
+if(NOT has_stack_protector)
+  fault("was built without -fstack-protector-strong")
+endif()
+
+look(dynamic --dynamic)
+set(binds_now NO)
+foreach(line IN LISTS dynamic)
+  if(line MATCHES "\\((FLAGS|FLAGS_1)\\).*NOW")
+    set(binds_now YES)
+  elseif(line MATCHES "\\((TEXTREL|RPATH|RUNPATH)\\)")
+    fault("has ${CMAKE_MATCH_1}")
+  elseif(line MATCHES "\\(NEEDED\\).*library: +([^ ]+)")
+    set(needed "${CMAKE_MATCH_1}")
+    set(known NO)
+    foreach(library IN LISTS allowed_libraries)
+      string(FIND "${needed}" "${library}" at)
+      if(at EQUAL 0)
+        set(known YES)
+      endif()
+    endforeach()
+    if(NOT known)
+      fault("needs ${needed}")
+    endif()
+  endif()
+endforeach()
+if(NOT binds_now)
+  fault("is not linked with -z now")
+endif()
+
+look(segments --program-headers)
+set(has_relro NO)
+set(has_stack_flags NO)
+foreach(line IN LISTS segments)
+  if(line MATCHES "^ +GNU_RELRO ")
+    set(has_relro YES)
+  elseif(line MATCHES "^ +(GNU_STACK|LOAD) +0x[0-9a-f]+ 0x[0-9a-f]+ 0x[0-9a-f]+ 0x[0-9a-f]+ 0x[0-9a-f]+ ([RWE ]+) ")
+    set(kind "${CMAKE_MATCH_1}")
+    set(flags "${CMAKE_MATCH_2}")
+    if(kind STREQUAL "GNU_STACK")
+      set(has_stack_flags YES)
+    endif()
+    if(flags MATCHES "W.*E")
+      fault("has a segment ${kind} that can be written and executed")
+    endif()
+  endif()
+endforeach()
+if(NOT has_relro)
+  fault("is not linked with -z relro")
+endif()
+if(NOT has_stack_flags)
+  fault("does not say that its stack is not executable")
+endif()
+
+if(faults)
+  list(JOIN faults "\n  it " text)
+  message(FATAL_ERROR "${LIBRARY}:\n  it ${text}")
+endif()
+message(STATUS "${exports} symbols exported, all of the API; imports, RELRO, stack: as they should be")
