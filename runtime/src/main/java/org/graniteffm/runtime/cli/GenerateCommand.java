@@ -86,10 +86,10 @@ final class GenerateCommand implements Callable<Integer> {
     Path folder = models.locate(modelName);
     compute.apply();
     try (GraniteForCausalLM model = compute.load(folder);
-        GraniteForCausalLM assistant = options.loadAssistant(compute);
+        GraniteForCausalLM assistant = options.loadAssistant(compute, models);
         Tokenizer tokenizer = tokenizer(folder);
         Generator generator = new Generator(model, assistant)) {
-      GenerationConfig config = options.over(GenerationConfig.load(folder, model.config()), folder);
+      GenerationConfig config = options.over(GenerationConfig.load(folder, model.config()), folder, models);
       if (tokenizer == null && !config.stopStrings().isEmpty()) {
         throw new UnsupportedModelException(
             modelName + ": has no tokenizer.json, so stop_strings cannot be looked for");

@@ -302,19 +302,20 @@ final class GenerationOptions {
    *
    * @param file as generation_config.json has it
    * @param folder the checkpoint's
+   * @param models finds the assistant
    * @return what to generate with, all of it supported
    * @throws ParameterException if an option is out of range, or not supported
    * @throws UnsupportedModelException if the file asks for what is not supported
    * @throws IOException if the assistant's generation_config.json cannot be read
    */
-  GenerationConfig over(GenerationConfig file, Path folder) throws IOException {
+  GenerationConfig over(GenerationConfig file, Path folder, ModelSource models) throws IOException {
     List<String> refused = notSupported();
     if (!refused.isEmpty()) {
       throw usage("not supported: " + String.join(", ", refused), null);
     }
     GenerationConfig.Builder builder = file.toBuilder();
     if (assistantModel != null) {
-      takeAssistantSettings(builder);
+      takeAssistantSettings(builder, models);
     }
     GenerationConfig config;
     try {
@@ -333,8 +334,9 @@ final class GenerationOptions {
   }
 
   /** How an assistant guesses is up to its own folder, as in transformers. */
-  private void takeAssistantSettings(GenerationConfig.Builder builder) throws IOException {
-    Path folder = ModelSource.locate(assistantModel);
+  private void takeAssistantSettings(GenerationConfig.Builder builder, ModelSource models)
+      throws IOException {
+    Path folder = models.locate(assistantModel);
     GenerationConfig its = GenerationConfig.load(folder, GraniteConfig.load(folder));
     builder
         .numAssistantTokens(its.numAssistantTokens())
@@ -346,11 +348,12 @@ final class GenerationOptions {
    * Opens the assistant.
    *
    * @param compute how to compute with it
+   * @param models finds it
    * @return the model, to be closed; or null if none was given
    * @throws IOException if it cannot be read
    */
-  GraniteForCausalLM loadAssistant(ComputeOptions compute) throws IOException {
-    return assistantModel == null ? null : compute.load(ModelSource.locate(assistantModel));
+  GraniteForCausalLM loadAssistant(ComputeOptions compute, ModelSource models) throws IOException {
+    return assistantModel == null ? null : compute.load(models.locate(assistantModel));
   }
 
   private List<String> notSupported() {
