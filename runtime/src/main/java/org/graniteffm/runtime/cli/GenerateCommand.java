@@ -89,7 +89,8 @@ final class GenerateCommand implements Callable<Integer> {
         GraniteForCausalLM assistant = options.loadAssistant(compute, models);
         Tokenizer tokenizer = tokenizer(folder);
         Generator generator = new Generator(model, assistant)) {
-      GenerationConfig config = options.over(GenerationConfig.load(folder, model.config()), folder, models);
+      GenerationConfig config =
+          options.over(GenerationConfig.load(folder, model.config()), folder, models);
       if (tokenizer == null && !config.stopStrings().isEmpty()) {
         throw new UnsupportedModelException(
             modelName + ": has no tokenizer.json, so stop_strings cannot be looked for");

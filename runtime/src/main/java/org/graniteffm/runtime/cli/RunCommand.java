@@ -75,7 +75,8 @@ final class RunCommand implements Callable<Integer> {
         GraniteForCausalLM assistant = options.loadAssistant(compute, models);
         Tokenizer tokenizer = Tokenizers.open(folder);
         Generator generator = new Generator(model, assistant)) {
-      GenerationConfig config = options.over(GenerationConfig.load(folder, model.config()), folder, models);
+      GenerationConfig config =
+          options.over(GenerationConfig.load(folder, model.config()), folder, models);
       GenerationConfig one = config.toBuilder().numReturnSequences(1).build();
       return run(model, tokenizer, generator, one, prompt, start);
     }
