@@ -205,6 +205,23 @@ static void trial_attention_f32(const gk_table *kernels) {
                          out_stride);
 }
 
+static void trial_attention_bf16(const gk_table *kernels) {
+  const int64_t heads = draw_count(1), rows = draw_count(0), past = draw_size(0);
+  const int64_t dim = draw_size(0), keys = past + rows;
+  const int64_t q_stride = draw_stride(heads * dim), out_stride = draw_stride(heads * dim);
+  const int64_t kv_stride = draw_stride(dim);
+  const float scale = 0.5f / sqrtf((float)dim + 1);
+  const double score = 4 * (double)dim * (double)scale;
+  const double rounding = 4 * (exp(score / 128) - 1 + 1.0 / 128);
+  const double tolerance = 4 * (double)(dim + keys + 16) * CHECK_EPS * (1 + score) + rounding;
+  const uint8_t *mask = draw_mask(keys);
+  const float *q = in_f32(rows, heads * dim, q_stride);
+  const float *k = in_f32(keys, dim, kv_stride), *v = in_f32(keys, dim, kv_stride);
+  float *out = out_f32(rows, heads * dim, out_stride, tolerance);
+  kernels->attention_bf16(q, q_stride, heads, rows, k, v, kv_stride, past, mask, dim, scale, out,
+                          out_stride);
+}
+
 static void trial_attention_probs_f32(const gk_table *kernels) {
   const int64_t heads = draw_count(1), rows = draw_count(0), past = draw_size(0);
   const int64_t dim = draw_size(0), keys = past + rows;

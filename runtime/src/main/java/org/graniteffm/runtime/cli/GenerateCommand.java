@@ -86,11 +86,11 @@ final class GenerateCommand implements Callable<Integer> {
     Path folder = models.locate(modelName);
     compute.apply();
     try (GraniteForCausalLM model = compute.load(folder);
-        GraniteForCausalLM assistant = options.loadAssistant(compute, models);
+        GraniteForCausalLM assistant = options.loadAssistant(models, compute);
         Tokenizer tokenizer = tokenizer(folder);
         Generator generator = new Generator(model, assistant)) {
       GenerationConfig config =
-          options.over(GenerationConfig.load(folder, model.config()), folder, models);
+          options.over(GenerationConfig.load(folder, model.config()), folder, assistant);
       if (tokenizer == null && !config.stopStrings().isEmpty()) {
         throw new UnsupportedModelException(
             modelName + ": has no tokenizer.json, so stop_strings cannot be looked for");

@@ -13,7 +13,6 @@ import java.util.OptionalInt;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.UnsupportedModelException;
-import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.generate.GenerationConfig;
 import org.graniteffm.runtime.json.JsonReader;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
@@ -302,20 +301,21 @@ final class GenerationOptions {
    *
    * @param file as generation_config.json has it
    * @param folder the checkpoint's
-   * @param models finds the assistant
+   * @param assistant from {@link #loadAssistant}, or null
    * @return what to generate with, all of it supported
    * @throws ParameterException if an option is out of range, or not supported
    * @throws UnsupportedModelException if the file asks for what is not supported
    * @throws IOException if the assistant's generation_config.json cannot be read
    */
-  GenerationConfig over(GenerationConfig file, Path folder, ModelSource models) throws IOException {
+  GenerationConfig over(GenerationConfig file, Path folder, GraniteForCausalLM assistant)
+      throws IOException {
     List<String> refused = notSupported();
     if (!refused.isEmpty()) {
       throw usage("not supported: " + String.join(", ", refused), null);
     }
     GenerationConfig.Builder builder = file.toBuilder();
-    if (assistantModel != null) {
-      takeAssistantSettings(builder, models);
+    if (assistant != null) {
+      takeAssistantSettings(builder, assistant);
     }
     GenerationConfig config;
     try {
@@ -334,10 +334,10 @@ final class GenerationOptions {
   }
 
   /** How an assistant guesses is up to its own folder, as in transformers. */
-  private void takeAssistantSettings(GenerationConfig.Builder builder, ModelSource models)
-      throws IOException {
-    Path folder = models.locate(assistantModel);
-    GenerationConfig its = GenerationConfig.load(folder, GraniteConfig.load(folder));
+  private static void takeAssistantSettings(
+      GenerationConfig.Builder builder, GraniteForCausalLM assistant) throws IOException {
+    GenerationConfig its =
+        GenerationConfig.load(assistant.checkpoint().directory(), assistant.config());
     builder
         .numAssistantTokens(its.numAssistantTokens())
         .numAssistantTokensSchedule(its.numAssistantTokensSchedule())
@@ -347,13 +347,13 @@ final class GenerationOptions {
   /**
    * Opens the assistant.
    *
-   * @param compute how to compute with it
    * @param models finds it
+   * @param compute how to compute with it
    * @return the model, to be closed; or null if none was given
    * @throws IOException if it cannot be read
    */
-  GraniteForCausalLM loadAssistant(ComputeOptions compute, ModelSource models) throws IOException {
-    return assistantModel == null ? null : compute.load(models.locate(assistantModel));
+  GraniteForCausalLM loadAssistant(ModelSource models, ComputeOptions compute) throws IOException {
+    return assistantModel == null ? null : compute.load(models.locateOther(assistantModel));
   }
 
   private List<String> notSupported() {

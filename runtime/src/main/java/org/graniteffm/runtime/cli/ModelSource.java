@@ -59,8 +59,23 @@ final class ModelSource {
    * @throws IOException if it cannot be fetched, or the cache or the demo model cannot be read
    */
   Path locate(String model) throws IOException {
+    return locate(model, revision);
+  }
+
+  /**
+   * Finds a second model, of which the revision does not speak.
+   *
+   * @param model a folder or a hub id
+   * @return as {@link #locate(String)}
+   * @throws IOException as {@link #locate(String)}
+   */
+  Path locateOther(String model) throws IOException {
+    return locate(model, null);
+  }
+
+  private Path locate(String model, String revision) throws IOException {
     if (model == null) {
-      checkNoRevision("the demo model");
+      checkNone(revision, "the demo model");
       return DemoModel.directory();
     }
     Path path;
@@ -70,7 +85,7 @@ final class ModelSource {
       throw new NoSuchFileException(Names.quote(model), null, "no such folder");
     }
     if (Files.exists(path) && !model.isEmpty()) {
-      checkNoRevision("a local path");
+      checkNone(revision, "a local path");
       return path;
     }
     if (!HubClient.isModelId(model)) {
@@ -87,7 +102,7 @@ final class ModelSource {
     }
   }
 
-  private void checkNoRevision(String what) {
+  private void checkNone(String revision, String what) {
     if (revision != null) {
       throw new ParameterException(
           command.commandLine(), "--revision: " + what + " has no revisions, a hub id has");

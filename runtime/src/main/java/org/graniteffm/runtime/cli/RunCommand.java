@@ -72,11 +72,11 @@ final class RunCommand implements Callable<Integer> {
     Path folder = models.locate(name);
     compute.apply();
     try (GraniteForCausalLM model = compute.load(folder);
-        GraniteForCausalLM assistant = options.loadAssistant(compute, models);
+        GraniteForCausalLM assistant = options.loadAssistant(models, compute);
         Tokenizer tokenizer = Tokenizers.open(folder);
         Generator generator = new Generator(model, assistant)) {
       GenerationConfig config =
-          options.over(GenerationConfig.load(folder, model.config()), folder, models);
+          options.over(GenerationConfig.load(folder, model.config()), folder, assistant);
       GenerationConfig one = config.toBuilder().numReturnSequences(1).build();
       return run(model, tokenizer, generator, one, prompt, start);
     }
