@@ -141,6 +141,13 @@ static inline void trial_expect(const void *data, int64_t rows, int64_t cols, in
       (trial_output){data, rows, cols, stride, kind, tolerance};
 }
 
+static inline const float *in_finite_f32(int64_t rows, int64_t cols, int64_t stride) {
+  float *x = trial_memory(rows, cols, stride, sizeof *x, sizeof *x);
+  check_fill(x, rows, cols, stride, -2, 2);
+  check_seal(x);
+  return trial_operand(x, sizeof *x);
+}
+
 static inline const float *in_f32(int64_t rows, int64_t cols, int64_t stride) {
   float *x = trial_numbers(rows, cols, stride);
   check_seal(x);

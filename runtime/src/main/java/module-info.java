@@ -13,10 +13,12 @@ module org.graniteffm.runtime {
   requires java.management;
   requires java.net.http;
   requires jdk.management;
+  requires jdk.unsupported; // sun.misc.Signal, for Ctrl-C
   requires ai.djl.api;
   requires ai.djl.tokenizers;
 
   exports org.graniteffm.runtime;
+  exports org.graniteffm.runtime.chat;
   exports org.graniteffm.runtime.config;
   exports org.graniteffm.runtime.generate;
   exports org.graniteffm.runtime.hub;

@@ -8,5 +8,8 @@ public final class Forks {
    */
   public static final String NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED";
 
+  /** The Vector API incubates: it is there for those who ask for it. */
+  public static final String VECTOR_API = "--add-modules=jdk.incubator.vector";
+
   private Forks() {}
 }

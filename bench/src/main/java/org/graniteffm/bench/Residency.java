@@ -26,10 +26,10 @@ public enum Residency {
   private static final long CACHE_IF_UNKNOWN = 64L << 20;
 
   /**
-   * How many rows of a matrix take part.
+   * How many rows of the operands take part.
    *
-   * @param rows of the whole matrix
-   * @param rowBytes bytes of a row
+   * @param rows of the whole
+   * @param rowBytes bytes of a row, of all operands together
    * @return all for {@link #DRAM}; for {@link #CACHED} as many as fit, at least one
    */
   public long rows(long rows, long rowBytes) {
@@ -37,13 +37,13 @@ public enum Residency {
   }
 
   /**
-   * How many copies of an operand to walk over.
+   * How many copies of an operation's operands to walk over.
    *
-   * @param bytes of one
+   * @param bytes of all operands of one operation
    * @return 1 for {@link #CACHED}
    */
-  public long copies(long bytes) {
-    return this == CACHED ? 1 : 1 + dramBytes() / bytes;
+  public int copies(long bytes) {
+    return this == CACHED ? 1 : Math.toIntExact(1 + dramBytes() / bytes);
   }
 
   /**

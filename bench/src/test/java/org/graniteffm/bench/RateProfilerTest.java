@@ -32,7 +32,6 @@ class RateProfilerTest {
         new Runner(
                 new OptionsBuilder()
                     .include(PeakBenchmark.class.getName())
-                    .param("implementation", "ACTIVE")
                     .mode(mode)
                     .timeUnit(TimeUnit.MICROSECONDS)
                     .threads(2)

@@ -138,6 +138,17 @@ public final class NativeLibraries {
   }
 
   /**
+   * The instruction set tiers that this CPU and the library have. Loads the kernels.
+   *
+   * @return names, lowest tier first; the last is {@link #bestIsa}
+   * @throws NativeLibraryException as {@link #load}
+   * @throws UnsupportedIsaException as {@link #load}
+   */
+  public static List<String> availableIsas() {
+    return TIERS.subList(0, TIERS.indexOf(bestIsa()) + 1);
+  }
+
+  /**
    * Chooses the tier of all kernels, for the whole process. Meant for tests and benchmarks; call it
    * while no kernel runs.
    *

@@ -133,9 +133,9 @@ final class Buffers {
 
   /** The tiers that this CPU has. */
   static List<String> tiers() {
-    int best = NativeLibraries.TIERS.indexOf(NativeLibraries.bestIsa());
-    assertTrue(best >= 0, "a tier that NativeLibraries does not know");
-    return new ArrayList<>(NativeLibraries.TIERS.subList(0, best + 1));
+    List<String> tiers = NativeLibraries.availableIsas();
+    assertEquals(NativeLibraries.bestIsa(), tiers.getLast());
+    return new ArrayList<>(tiers);
   }
 
   /** Runs a test on every tier, and then returns to the tier before. */

@@ -1,42 +1,20 @@
 package org.graniteffm.bench.kernel;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.TimeUnit;
-import org.graniteffm.bench.Forks;
 import org.graniteffm.bindings.Kernels;
 import org.graniteffm.bindings.NativeLibraries;
 import org.graniteffm.bindings.generated.granite_kernels_h;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * What it costs to come into native code and back: calls that have nothing to do, with more and
- * more operands to check, and nothing at all for comparison. No kernel can be faster than this.
- *
- * <p>Two forks: where pages lie and what the compiler chose differ between JVMs more than between
- * iterations.
+ * What it costs to come into native code and back: calls that have nothing to do, bare and with the
+ * facade's checks, and nothing at all for comparison. No kernel can be faster than this.
  */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
-@Warmup(iterations = 3, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-@Measurement(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-@Fork(value = 2, jvmArgsAppend = Forks.NATIVE_ACCESS)
-public class DowncallBenchmark {
-  /** JMH makes one for each thread. */
-  public DowncallBenchmark() {}
-
-  private Arena arena;
+public class DowncallBenchmark extends KernelBenchmark {
   private MemorySegment a;
   private MemorySegment b;
   private MemorySegment c;
@@ -45,16 +23,9 @@ public class DowncallBenchmark {
   @Setup
   public void setup() {
     NativeLibraries.load();
-    arena = Arena.ofShared();
     a = Operands.zeros(arena, 16);
     b = Operands.zeros(arena, 16);
     c = Operands.zeros(arena, 16);
-  }
-
-  /** Frees the operands. */
-  @TearDown
-  public void close() {
-    arena.close();
   }
 
   /**
@@ -68,8 +39,7 @@ public class DowncallBenchmark {
   }
 
   /**
-   * A bare call, without operands or checks. The facade has none such, so this is the generated
-   * binding itself.
+   * A bare call, without operands or checks: the generated binding itself.
    *
    * @return a number
    */
@@ -78,8 +48,14 @@ public class DowncallBenchmark {
     return granite_kernels_h.gk_abi_version();
   }
 
+  /** A bare call with three operands. */
+  @Benchmark
+  public void bareThreeOperands() {
+    granite_kernels_h.gk_gemv_f32(a, 16, 0, 16, b, 16, 1, 1, 0, c, 0);
+  }
+
   /**
-   * One operand.
+   * One operand, checked.
    *
    * @return 0
    */
@@ -88,7 +64,7 @@ public class DowncallBenchmark {
     return Kernels.probeRead(a, 0, 0);
   }
 
-  /** Three operands, which must not overlap. */
+  /** The call with three operands, which must fit and not overlap: checked. */
   @Benchmark
   public void threeOperands() {
     Kernels.gemv(Kernels.F32, a, 0, 16, 0, 16, b, 0, 16, 1, 1, 0, c, 0, 0);

@@ -6,7 +6,6 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
-import org.graniteffm.bench.Residency;
 import org.graniteffm.runtime.tensor.DType;
 
 /** Memory with contents: uniform in [-1, 1), so that no product is subnormal and no sum large. */
@@ -23,6 +22,13 @@ final class Operands {
   /** Floats. */
   static MemorySegment floats(Arena arena, long count, long seed) {
     return random(arena, DType.F32, count, seed);
+  }
+
+  /** Floats that are bfloat16 numbers. */
+  static MemorySegment rounded(Arena arena, long count, long seed) {
+    MemorySegment floats = zeros(arena, count);
+    PlainJava.widen(DType.BF16, random(arena, DType.BF16, count, seed), 0, count, floats);
+    return floats;
   }
 
   /** Elements of any type of weights. */
@@ -50,32 +56,45 @@ final class Operands {
 
   /** Copies of one operand, one after the other in memory, which operations take in turn. */
   static final class Pool {
-    private final MemorySegment memory;
-    private final long bytes;
-    private long at;
+    private final MemorySegment[] copies;
+    private int at;
 
-    /** Allocates as many copies as the residency asks for. */
-    Pool(Arena arena, DType dtype, long count, Residency residency, long seed) {
-      bytes = count * dtype.byteSize();
-      long copies = residency.copies(bytes);
-      memory = arena.allocate(copies * bytes, ALIGNMENT);
-      MemorySegment first = memory.asSlice(0, bytes);
-      fill(first, dtype, seed);
-      for (long copy = 1; copy < copies; copy++) {
-        MemorySegment.copy(first, 0, memory, copy * bytes, bytes);
+    /**
+     * Allocates and fills the copies.
+     *
+     * @param count elements of one
+     * @param copies as many as the {@link org.graniteffm.bench.Residency} of all operands together
+     *     asks for
+     */
+    Pool(Arena arena, DType dtype, long count, int copies, long seed) {
+      long bytes = count * dtype.byteSize();
+      MemorySegment memory = arena.allocate(copies * bytes, ALIGNMENT);
+      this.copies = new MemorySegment[copies];
+      for (int i = 0; i < copies; i++) {
+        this.copies[i] = memory.asSlice(i * bytes, bytes);
+        if (i == 0) {
+          fill(memory.asSlice(0, bytes), dtype, seed);
+        } else {
+          this.copies[i].copyFrom(this.copies[0]);
+        }
       }
     }
 
-    /** All copies. */
-    MemorySegment memory() {
-      return memory;
+    /** Of floats. */
+    Pool(Arena arena, long count, int copies, long seed) {
+      this(arena, DType.F32, count, copies, seed);
     }
 
-    /** The offset in bytes of the copy whose turn it is. */
-    long next() {
-      long offset = at;
-      at = offset + bytes == memory.byteSize() ? 0 : offset + bytes;
-      return offset;
+    /** The copy whose turn it is. */
+    MemorySegment next() {
+      MemorySegment copy = copies[at];
+      at = at + 1 == copies.length ? 0 : at + 1;
+      return copy;
+    }
+
+    /** The copy that {@link #next} returned last. */
+    MemorySegment last() {
+      return copies[(at == 0 ? copies.length : at) - 1];
     }
   }
 }

@@ -1,121 +1,87 @@
 package org.graniteffm.bench.kernel;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.TimeUnit;
-import org.graniteffm.bench.Forks;
-import org.graniteffm.bench.Implementation;
 import org.graniteffm.bench.Rates;
+import org.graniteffm.bench.Residency;
+import org.graniteffm.bench.Tier;
 import org.graniteffm.bindings.Kernels;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Normalisation, alone and with the residual addition before it.
+ * Normalisation of the stream between layers.
  *
- * <p>One row is decoding, 512 a block of a prompt; 1024 columns are the hidden size of 1b-a400m,
- * 2048 that of 2b. Activations were written a moment ago, so one row is in a cache; 512 rows of
- * 2048 are 4 MiB each. Two forks: where pages lie and what the compiler chose differ between JVMs
- * more than between iterations.
+ * <p>One row is decoding, 512 a block of a prompt. Four operations an element: its square into the
+ * sum, and two factors.
  */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 3, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-@Measurement(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-@Fork(value = 2, jvmArgsAppend = Forks.NATIVE_ACCESS)
-public class RmsNormBenchmark {
-  /** JMH makes one for each thread. */
-  public RmsNormBenchmark() {}
-
-  /** Rows and columns. */
-  @Param({"1x1024", "1x2048", "512x2048"})
+public class RmsNormBenchmark extends KernelBenchmark {
+  /** Rows and columns, which are tokens and features. */
+  @Param({Shape.TOKEN_2B, Shape.PROMPT_2B, Shape.TOKEN_8B, Shape.TOKEN_1B, Shape.TOKEN_3B})
   public String rowsByCols;
 
-  /** Whether a residual is added first, in the same pass. */
-  @Param({"false", "true"})
-  public boolean addFirst;
+  /** Where the operands are. If cached, so many rows of them as fit. */
+  @Param({"DRAM", "CACHED"})
+  public Residency residency;
 
-  /** Who does it. */
-  @Param({"SCALAR", "ACTIVE", "JAVA"})
-  public Implementation implementation;
+  static final float EPS = 1e-5f;
 
-  private static final float EPS = 1e-5f;
-  private static final float RESIDUAL_MULTIPLIER = 0.22f; // of all Granite 3
-
-  private Arena arena;
-  private MemorySegment residual;
+  private Operands.Pool x;
+  private Operands.Pool out;
   private MemorySegment weight;
   private long rows;
   private long cols;
-  MemorySegment x;
-  MemorySegment out;
 
   /** Makes the operands. */
   @Setup
   public void setup() {
-    implementation.select();
     Shape size = Shape.parse(rowsByCols);
-    rows = size.out();
     cols = size.in();
-    arena = Arena.ofShared();
-    x = Operands.floats(arena, rows * cols, 1);
-    residual = Operands.floats(arena, rows * cols, 2);
+    long rowBytes = 2 * cols * Float.BYTES;
+    rows = residency.rows(size.out(), rowBytes);
+    long count = rows * cols;
+    int copies = residency.copies(rows * rowBytes);
+    x = new Operands.Pool(arena, count, copies, 1);
+    out = new Operands.Pool(arena, count, copies, 2);
     weight = Operands.floats(arena, cols, 3);
-    out = Operands.zeros(arena, rows * cols);
-    int passes = addFirst ? 4 : 2; // reads x and residual, writes x and out; reads x, writes out
-    Rates.bytes((double) passes * rows * cols * Float.BYTES);
-  }
-
-  /** Frees the operands. */
-  @TearDown
-  public void close() {
-    arena.close();
+    Rates.bytes(2.0 * rows * cols * Float.BYTES);
+    Rates.flops(4.0 * rows * cols);
   }
 
   /**
-   * One normalisation.
+   * By the kernel.
    *
-   * @return the result
+   * @param tier of the kernel
+   * @return the normalised rows
    */
   @Benchmark
-  public MemorySegment rmsNorm() {
-    if (implementation == Implementation.JAVA) {
-      if (addFirst) {
-        PlainJava.addRmsNorm(x, residual, RESIDUAL_MULTIPLIER, weight, EPS, rows, cols, out);
-      } else {
-        PlainJava.rmsNorm(x, weight, EPS, rows, cols, out);
-      }
-    } else if (addFirst) {
-      Kernels.addRmsNorm(
-          x,
-          0,
-          cols,
-          residual,
-          0,
-          cols,
-          RESIDUAL_MULTIPLIER,
-          weight,
-          0,
-          EPS,
-          rows,
-          cols,
-          out,
-          0,
-          cols);
-    } else {
-      Kernels.rmsNorm(x, 0, cols, weight, 0, EPS, rows, cols, out, 0, cols);
-    }
-    return out;
+  public MemorySegment kernel(Tier tier) {
+    MemorySegment to = out.next();
+    Kernels.rmsNorm(x.next(), 0, cols, weight, 0, EPS, rows, cols, to, 0, cols);
+    return to;
+  }
+
+  /**
+   * With the Vector API.
+   *
+   * @return the normalised rows
+   */
+  @Benchmark
+  public MemorySegment vectorApi() {
+    MemorySegment to = out.next();
+    VectorApi.rmsNorm(x.next(), weight, EPS, rows, cols, to);
+    return to;
+  }
+
+  /**
+   * By a loop.
+   *
+   * @return the normalised rows
+   */
+  @Benchmark
+  public MemorySegment plainJava() {
+    MemorySegment to = out.next();
+    PlainJava.rmsNorm(x.next(), weight, EPS, rows, cols, to);
+    return to;
   }
 }

@@ -1,77 +1,57 @@
 package org.graniteffm.bench.kernel;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.concurrent.TimeUnit;
-import org.graniteffm.bench.Forks;
-import org.graniteffm.bench.Implementation;
 import org.graniteffm.bench.Rates;
+import org.graniteffm.bench.Residency;
+import org.graniteffm.bench.Tier;
 import org.graniteffm.bindings.Kernels;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * Rotation of queries, and of keys on their way into the cache.
  *
- * <p>32 query and 8 key heads of 64 elements are Granite 3 2b's; one row is decoding, 128 a prompt.
- * Queries are rotated in place again and again, which changes no length. Two forks: where pages lie
- * and what the compiler chose differ between JVMs more than between iterations.
+ * <p>One position is decoding, 128 are a prompt. Queries are rotated in place again and again,
+ * which changes no length. Three operations an element.
  */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 3, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-@Measurement(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-@Fork(value = 2, jvmArgsAppend = Forks.NATIVE_ACCESS)
-public class RopeBenchmark {
-  /** JMH makes one for each thread. */
-  public RopeBenchmark() {}
-
-  /** Rows, which are positions. */
+public class RopeBenchmark extends KernelBenchmark {
+  /** Positions, which are rows. */
   @Param({"1", "128"})
-  public int rows;
+  public int positions;
 
   /** Query heads, key heads and elements of a head. */
-  @Param("2b:32x8x64")
+  @Param({"2b:32x8x64", "8b:32x8x128", "powerlm-3b:36x36x64", "1b-a400m:16x8x64"})
   public String heads;
 
-  /** Who does it. */
-  @Param({"SCALAR", "ACTIVE", "JAVA"})
-  public Implementation implementation;
+  /** Where queries and keys are. If cached, so many positions as fit. */
+  @Param({"DRAM", "CACHED"})
+  public Residency residency;
 
-  private Arena arena;
-  private MemorySegment k;
+  private Operands.Pool k;
+  private Operands.Pool kOut;
   private MemorySegment cos;
   private MemorySegment sin;
+  private long rows;
   private long qHeads;
   private long kHeads;
   private long headDim;
-  MemorySegment q;
-  MemorySegment kOut;
+  Operands.Pool q;
 
   /** Makes the operands. */
   @Setup
   public void setup() {
-    implementation.select();
     long[] sizes = Shape.sizes(heads, 3);
     qHeads = sizes[0];
     kHeads = sizes[1];
     headDim = sizes[2];
-    arena = Arena.ofShared();
-    q = Operands.floats(arena, rows * qHeads * headDim, 1);
-    k = Operands.floats(arena, rows * kHeads * headDim, 2);
-    kOut = Operands.zeros(arena, rows * kHeads * headDim);
+    long rowBytes = (qHeads + 2 * kHeads) * headDim * Float.BYTES;
+    rows = residency.rows(positions, rowBytes);
+    int copies = residency.copies(rows * rowBytes);
+    q = new Operands.Pool(arena, rows * qHeads * headDim, copies, 1);
+    k = new Operands.Pool(arena, rows * kHeads * headDim, copies, 2);
+    kOut = new Operands.Pool(arena, rows * kHeads * headDim, copies, 3);
     long half = headDim / 2;
     cos = Operands.zeros(arena, rows * half);
     sin = Operands.zeros(arena, rows * half);
@@ -79,46 +59,64 @@ public class RopeBenchmark {
       cos.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) Math.cos((double) i));
       sin.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) Math.sin((double) i));
     }
-    Rates.bytes(2.0 * rows * (qHeads + kHeads) * headDim * Float.BYTES);
-  }
-
-  /** Frees the operands. */
-  @TearDown
-  public void close() {
-    arena.close();
+    double rotated = (double) rows * (qHeads + kHeads) * headDim;
+    Rates.bytes(2 * rotated * Float.BYTES);
+    Rates.flops(3 * rotated); // two products and a sum each
   }
 
   /**
-   * One rotation of all heads.
+   * By the kernel.
+   *
+   * @param tier of the kernel
+   * @return the rotated keys
+   */
+  @Benchmark
+  public MemorySegment kernel(Tier tier) {
+    long qStride = qHeads * headDim;
+    long kStride = kHeads * headDim;
+    MemorySegment to = kOut.next();
+    Kernels.rope(
+        q.next(),
+        0,
+        qStride,
+        qHeads,
+        k.next(),
+        0,
+        kStride,
+        kHeads,
+        headDim,
+        cos,
+        0,
+        sin,
+        0,
+        rows,
+        to,
+        0,
+        rows * headDim);
+    return to;
+  }
+
+  /**
+   * With the Vector API.
    *
    * @return the rotated keys
    */
   @Benchmark
-  public MemorySegment rope() {
-    if (implementation == Implementation.JAVA) {
-      PlainJava.rope(q, qHeads, k, kHeads, headDim, cos, sin, rows, kOut);
-    } else {
-      long qStride = qHeads * headDim;
-      long kStride = kHeads * headDim;
-      Kernels.rope(
-          q,
-          0,
-          qStride,
-          qHeads,
-          k,
-          0,
-          kStride,
-          kHeads,
-          headDim,
-          cos,
-          0,
-          sin,
-          0,
-          rows,
-          kOut,
-          0,
-          rows * headDim);
-    }
-    return kOut;
+  public MemorySegment vectorApi() {
+    MemorySegment to = kOut.next();
+    VectorApi.rope(q.next(), qHeads, k.next(), kHeads, headDim, cos, sin, rows, to);
+    return to;
+  }
+
+  /**
+   * By a loop.
+   *
+   * @return the rotated keys
+   */
+  @Benchmark
+  public MemorySegment plainJava() {
+    MemorySegment to = kOut.next();
+    PlainJava.rope(q.next(), qHeads, k.next(), kHeads, headDim, cos, sin, rows, to);
+    return to;
   }
 }

@@ -1,90 +1,91 @@
 package org.graniteffm.bench.kernel;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.TimeUnit;
-import org.graniteffm.bench.Forks;
-import org.graniteffm.bench.Implementation;
 import org.graniteffm.bench.Rates;
+import org.graniteffm.bench.Residency;
+import org.graniteffm.bench.Tier;
 import org.graniteffm.bindings.Kernels;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * The gate of the feed-forward layer.
  *
- * <p>8192 columns are the intermediate size of Granite 3 2b, 512 that of an expert of 1b-a400m; one
- * row is decoding, 128 a prompt. The exponential is the work: GB/s show how far it is from a copy.
- * Two forks: where pages lie and what the compiler chose differ between JVMs more than between
- * iterations.
+ * <p>One row is decoding, 128 a prompt; 512 columns are an expert. The exponential is the work,
+ * though it counts as one of the five operations of an element.
  */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 3, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-@Measurement(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-@Fork(value = 2, jvmArgsAppend = Forks.NATIVE_ACCESS)
-public class SiluMulBenchmark {
-  /** JMH makes one for each thread. */
-  public SiluMulBenchmark() {}
-
-  /** Rows and columns. */
-  @Param({"1x512", "1x8192", "128x8192"})
+public class SiluMulBenchmark extends KernelBenchmark {
+  /** Rows and columns, which are tokens and features. */
+  @Param({
+    "2b-token:1x8192",
+    "2b-prompt:128x8192",
+    "8b-token:1x12800",
+    "powerlm-3b-token:1x9216",
+    "1b-a400m-expert:1x512"
+  })
   public String rowsByCols;
 
-  /** Who does it. */
-  @Param({"SCALAR", "ACTIVE", "JAVA"})
-  public Implementation implementation;
+  /** Where the operands are. If cached, so many rows of them as fit. */
+  @Param({"DRAM", "CACHED"})
+  public Residency residency;
 
-  private Arena arena;
-  private MemorySegment gate;
-  private MemorySegment up;
+  private Operands.Pool gate;
+  private Operands.Pool up;
+  private Operands.Pool out;
   private long rows;
   private long cols;
-  MemorySegment out;
 
   /** Makes the operands. */
   @Setup
   public void setup() {
-    implementation.select();
     Shape size = Shape.parse(rowsByCols);
-    rows = size.out();
     cols = size.in();
-    arena = Arena.ofShared();
-    gate = Operands.floats(arena, rows * cols, 1);
-    up = Operands.floats(arena, rows * cols, 2);
-    out = Operands.zeros(arena, rows * cols);
+    long rowBytes = 3 * cols * Float.BYTES;
+    rows = residency.rows(size.out(), rowBytes);
+    long count = rows * cols;
+    int copies = residency.copies(rows * rowBytes);
+    gate = new Operands.Pool(arena, count, copies, 1);
+    up = new Operands.Pool(arena, count, copies, 2);
+    out = new Operands.Pool(arena, count, copies, 3);
     Rates.bytes(3.0 * rows * cols * Float.BYTES);
-  }
-
-  /** Frees the operands. */
-  @TearDown
-  public void close() {
-    arena.close();
+    Rates.flops(5.0 * rows * cols);
   }
 
   /**
-   * One gate.
+   * By the kernel.
    *
-   * @return the result
+   * @param tier of the kernel
+   * @return the gated rows
    */
   @Benchmark
-  public MemorySegment siluMul() {
-    if (implementation == Implementation.JAVA) {
-      PlainJava.siluMul(gate, up, rows * cols, out);
-    } else {
-      Kernels.siluMul(gate, 0, cols, up, 0, cols, rows, cols, out, 0, cols);
-    }
-    return out;
+  public MemorySegment kernel(Tier tier) {
+    MemorySegment to = out.next();
+    Kernels.siluMul(gate.next(), 0, cols, up.next(), 0, cols, rows, cols, to, 0, cols);
+    return to;
+  }
+
+  /**
+   * With the Vector API.
+   *
+   * @return the gated rows
+   */
+  @Benchmark
+  public MemorySegment vectorApi() {
+    MemorySegment to = out.next();
+    VectorApi.siluMul(gate.next(), up.next(), rows * cols, to);
+    return to;
+  }
+
+  /**
+   * By a loop.
+   *
+   * @return the gated rows
+   */
+  @Benchmark
+  public MemorySegment plainJava() {
+    MemorySegment to = out.next();
+    PlainJava.siluMul(gate.next(), up.next(), 0, rows * cols, to);
+    return to;
   }
 }

@@ -1,46 +1,24 @@
 package org.graniteffm.bench.kernel;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.TimeUnit;
-import org.graniteffm.bench.Forks;
-import org.graniteffm.bench.Implementation;
 import org.graniteffm.bench.Rates;
 import org.graniteffm.bench.Residency;
+import org.graniteffm.bench.Tier;
 import org.graniteffm.bindings.Kernels;
 import org.graniteffm.runtime.ops.Linear;
 import org.graniteffm.runtime.tensor.DType;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * Widening of a panel of weights, which happens before every product of a prompt on CPUs without
  * bfloat16 arithmetic.
  *
- * <p>256 x 1024 is the panel of the runtime, whose f32 copy is 1 MiB. Weights come from memory, or
- * from a cache to see the instructions alone (then of as many rows as fit). Two forks: where pages
- * lie and what the compiler chose differ between JVMs more than between iterations.
+ * <p>256 x 1024 is the panel of the runtime, whose f32 copy is 1 MiB and is written to the same
+ * place every time. A conversion counts as one operation.
  */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Warmup(iterations = 3, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-@Measurement(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-@Fork(value = 2, jvmArgsAppend = Forks.NATIVE_ACCESS)
-public class WidenBenchmark {
-  /** JMH makes one for each thread. */
-  public WidenBenchmark() {}
-
+public class WidenBenchmark extends KernelBenchmark {
   /** Rows and columns. */
   @Param("panel:256x1024")
   public String rowsByCols;
@@ -49,54 +27,61 @@ public class WidenBenchmark {
   @Param({"BF16", "F16"})
   public DType dtype;
 
-  /** Where the weights are. */
-  @Param({"CACHED", "DRAM"})
-  public Residency weights;
+  /** Where the weights are. If cached, so many rows of them as fit with their copy. */
+  @Param({"DRAM", "CACHED"})
+  public Residency residency;
 
-  /** Who does it. */
-  @Param({"SCALAR", "ACTIVE", "JAVA"})
-  public Implementation implementation;
-
-  private Arena arena;
-  private Operands.Pool source;
+  private Operands.Pool weights;
   private int type;
   private long rows;
   private long cols;
-  MemorySegment out;
+  private MemorySegment panel;
 
   /** Makes the operands. */
   @Setup
   public void setup() {
-    implementation.select();
     Shape size = Shape.parse(rowsByCols);
     cols = size.in();
-    rows = weights.rows(size.out(), cols * dtype.byteSize());
+    rows = residency.rows(size.out(), cols * (dtype.byteSize() + Float.BYTES));
     type = Linear.kernelType(dtype);
-    arena = Arena.ofShared();
-    source = new Operands.Pool(arena, dtype, rows * cols, weights, 1);
-    out = Operands.zeros(arena, rows * cols);
-    Rates.bytes((double) rows * cols * (dtype.byteSize() + Float.BYTES));
-  }
-
-  /** Frees the operands. */
-  @TearDown
-  public void close() {
-    arena.close();
+    long count = rows * cols;
+    weights = new Operands.Pool(arena, dtype, count, residency.copies(count * dtype.byteSize()), 1);
+    panel = Operands.zeros(arena, count);
+    Rates.bytes((double) count * (dtype.byteSize() + Float.BYTES));
+    Rates.flops((double) count);
   }
 
   /**
-   * One panel.
+   * By the kernel.
    *
-   * @return the result
+   * @param tier of the kernel
+   * @return the panel
    */
   @Benchmark
-  public MemorySegment widen() {
-    long at = source.next();
-    if (implementation == Implementation.JAVA) {
-      PlainJava.widen(source.memory(), at, dtype, rows * cols, out);
-    } else {
-      Kernels.widen(source.memory(), at, type, cols, rows, cols, out, 0, cols);
-    }
-    return out;
+  public MemorySegment kernel(Tier tier) {
+    Kernels.widen(weights.next(), 0, type, cols, rows, cols, panel, 0, cols);
+    return panel;
+  }
+
+  /**
+   * With the Vector API.
+   *
+   * @return the panel
+   */
+  @Benchmark
+  public MemorySegment vectorApi() {
+    VectorApi.widen(dtype, weights.next(), rows * cols, panel);
+    return panel;
+  }
+
+  /**
+   * By a loop.
+   *
+   * @return the panel
+   */
+  @Benchmark
+  public MemorySegment plainJava() {
+    PlainJava.widen(dtype, weights.next(), 0, rows * cols, panel);
+    return panel;
   }
 }

@@ -25,11 +25,10 @@ final class WidenedProduct {
   }
 
   /** {@code y[i,j] = Σ_c x[i,c] * w[j,c]}, all contiguous. */
-  void multiply(
-      MemorySegment x, long m, MemorySegment w, long wOffset, long n, long k, MemorySegment y) {
+  void multiply(MemorySegment x, long m, MemorySegment w, long n, long k, MemorySegment y) {
     for (long j = 0; j < n; j += PANEL_ROWS) {
       long rows = Math.min(PANEL_ROWS, n - j);
-      long row = wOffset + j * k * dtype.byteSize();
+      long row = j * k * dtype.byteSize();
       long to = j * Float.BYTES;
       if (dtype == DType.F32) {
         Blas.sgemm(m, rows, k, 1, x, 0, k, w, row, k, 0, y, to, n);

@@ -55,6 +55,7 @@ public final class Main implements Callable<Integer> {
 
   static {
     COMMANDS.put("run", RunCommand.class);
+    COMMANDS.put("chat", ChatCommand.class);
     COMMANDS.put("generate", GenerateCommand.class);
     COMMANDS.put("forward", ForwardCommand.class);
     COMMANDS.put("verify", VerifyCommand.class);

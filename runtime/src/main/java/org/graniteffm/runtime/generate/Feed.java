@@ -27,6 +27,7 @@ final class Feed implements AutoCloseable {
   private final int[] visible; // tokens of each row's prompt that are no padding
   private final Arena arena = Arena.ofShared();
   private final MemorySegment keyMask; // [rows, length] or null
+  private final boolean ownsCache;
   private KvCache cache;
   private int[] spareTokens; // for reorder
   private int[] ids = new int[0];
@@ -34,6 +35,21 @@ final class Feed implements AutoCloseable {
   private boolean grouped; // the latest logits have one row per prompt
 
   Feed(Session session, int[][] prompts, int[][] mask, int group, int budget, boolean useCache) {
+    this(session, prompts, mask, group, budget, useCache, null);
+  }
+
+  /** With a cache that holds the beginning of the one prompt already, or null. */
+  Feed(
+      Session session,
+      int[][] prompts,
+      int[][] mask,
+      int group,
+      int budget,
+      boolean useCache,
+      KvCache past) {
+    if (past != null) {
+      checkPast(past, prompts, group, useCache);
+    }
     this.session = session;
     this.useCache = useCache;
     this.group = group;
@@ -74,12 +90,25 @@ final class Feed implements AutoCloseable {
         }
       }
     }
+    ownsCache = past == null;
     // room for the prompt and a moderate answer; the cache grows if the answer is long
     try {
-      cache = new KvCache(model, prompts.length, firstCapacity());
+      cache = past != null ? past : new KvCache(model, prompts.length, firstCapacity());
     } catch (RuntimeException e) {
       arena.close();
       throw e;
+    }
+  }
+
+  private static void checkPast(KvCache past, int[][] prompts, int group, boolean useCache) {
+    if (!useCache || prompts.length != 1 || group != 1 || past.batch() != 1) {
+      throw new IllegalArgumentException(
+          "past_key_values: for one sequence, without beams, with use_cache");
+    }
+    if (past.length() >= prompts[0].length) {
+      throw new IllegalArgumentException(
+          "past_key_values: of %d tokens, legal are 0 to %d, fewer than the prompt's"
+              .formatted(past.length(), prompts[0].length - 1));
     }
   }
 
@@ -190,7 +219,9 @@ final class Feed implements AutoCloseable {
 
   @Override
   public void close() {
-    cache.close();
+    if (ownsCache) {
+      cache.close();
+    }
     arena.close();
   }
 }

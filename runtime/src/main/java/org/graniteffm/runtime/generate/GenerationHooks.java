@@ -3,22 +3,25 @@ package org.graniteffm.runtime.generate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.graniteffm.runtime.model.KvCache;
 import org.graniteffm.runtime.tokenizer.Tokenizer;
 
 /**
- * What a generation may call besides its listener. Immutable; start from {@link #NONE}.
+ * What a generation may call or use besides its listener. Immutable; start from {@link #NONE}.
  *
  * @param tokenizer turns tokens into the text in which stop_strings are looked for
  * @param logitsProcessors change scores, in this order
  * @param stoppingCriteria end sequences
+ * @param pastKeyValues holds the beginning of the prompt already, and takes in what follows
  */
 public record GenerationHooks(
     Optional<Tokenizer> tokenizer,
     List<LogitsProcessor> logitsProcessors,
-    List<StoppingCriteria> stoppingCriteria) {
+    List<StoppingCriteria> stoppingCriteria,
+    Optional<KvCache> pastKeyValues) {
   /** Nothing to call. */
   public static final GenerationHooks NONE =
-      new GenerationHooks(Optional.empty(), List.of(), List.of());
+      new GenerationHooks(Optional.empty(), List.of(), List.of(), Optional.empty());
 
   /**
    * Copies the lists.
@@ -26,6 +29,7 @@ public record GenerationHooks(
    * @param tokenizer turns tokens into the text in which stop_strings are looked for
    * @param logitsProcessors change scores, in this order
    * @param stoppingCriteria end sequences
+   * @param pastKeyValues holds the beginning of the prompt already, and takes in what follows
    */
   public GenerationHooks {
     logitsProcessors = List.copyOf(logitsProcessors);
@@ -39,7 +43,8 @@ public record GenerationHooks(
    * @return hooks with it
    */
   public GenerationHooks with(Tokenizer value) {
-    return new GenerationHooks(Optional.of(value), logitsProcessors, stoppingCriteria);
+    return new GenerationHooks(
+        Optional.of(value), logitsProcessors, stoppingCriteria, pastKeyValues);
   }
 
   /**
@@ -49,7 +54,8 @@ public record GenerationHooks(
    * @return hooks with it
    */
   public GenerationHooks with(LogitsProcessor processor) {
-    return new GenerationHooks(tokenizer, plus(logitsProcessors, processor), stoppingCriteria);
+    return new GenerationHooks(
+        tokenizer, plus(logitsProcessors, processor), stoppingCriteria, pastKeyValues);
   }
 
   /**
@@ -59,7 +65,21 @@ public record GenerationHooks(
    * @return hooks with it
    */
   public GenerationHooks with(StoppingCriteria criterion) {
-    return new GenerationHooks(tokenizer, logitsProcessors, plus(stoppingCriteria, criterion));
+    return new GenerationHooks(
+        tokenizer, logitsProcessors, plus(stoppingCriteria, criterion), pastKeyValues);
+  }
+
+  /**
+   * Sets a cache to go on from, so that a prompt's beginning is not computed again: for one
+   * sequence, without beams. Afterwards it holds the prompt and the new tokens but the last; after
+   * an exception, some part of that.
+   *
+   * @param cache of one sequence, with the keys and values of the first of the prompt's tokens, but
+   *     not of all; stays open until it is closed by its owner
+   * @return hooks with it
+   */
+  public GenerationHooks with(KvCache cache) {
+    return new GenerationHooks(tokenizer, logitsProcessors, stoppingCriteria, Optional.of(cache));
   }
 
   private static <T> List<T> plus(List<T> list, T element) {

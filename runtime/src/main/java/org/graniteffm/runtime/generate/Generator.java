@@ -279,7 +279,15 @@ public final class Generator implements AutoCloseable {
     int budget = config.newTokens(inputIds[0].length, modelConfig.maxPositionEmbeddings());
     long seed = config.seed().orElseGet(() -> ThreadLocalRandom.current().nextLong());
     session.setCancellation(cancelled);
-    Feed feed = new Feed(session, inputIds, attentionMask, group, budget, config.useCache());
+    Feed feed =
+        new Feed(
+            session,
+            inputIds,
+            attentionMask,
+            group,
+            budget,
+            config.useCache(),
+            hooks.pastKeyValues().orElse(null));
     Drafter drafter = null;
     try {
       if (config.promptLookupNumTokens().isPresent()) {

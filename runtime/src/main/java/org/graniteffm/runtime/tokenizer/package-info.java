@@ -15,7 +15,7 @@
  * <p>Supported is what Granite checkpoints use: byte-level BPE, its pre-tokenizers and known
  * regular expressions. A {@code tokenizer.json} is checked part by part before the Hugging Face
  * library (through DJL's JNI classes) sees it, because that library ends the process where it meets
- * what it did not expect. Encoding is done by it, decoding here. Chat templates do not belong here.
+ * what it did not expect. Encoding is done by it, decoding here.
  *
  * <p>A {@link org.graniteffm.runtime.tokenizer.Tokenizer} holds native memory until it is closed,
  * and may be shared between threads; a {@link org.graniteffm.runtime.tokenizer.StreamDecoder}

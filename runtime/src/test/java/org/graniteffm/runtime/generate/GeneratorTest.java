@@ -22,6 +22,7 @@ import org.graniteffm.runtime.demo.DemoModel;
 import org.graniteffm.runtime.model.ClosedException;
 import org.graniteffm.runtime.model.ConcurrentUseException;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
+import org.graniteffm.runtime.model.KvCache;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.tokenizer.Tokenizer;
 import org.graniteffm.runtime.tokenizer.Tokenizers;
@@ -63,6 +64,54 @@ class GeneratorTest {
       assertEquals(39, result.steps());
       assertEquals(5, result.promptTokens());
     }
+  }
+
+  @Test
+  void cacheWithTheBeginningOfThePromptChangesNothing() {
+    try (Generator generator = new Generator(model);
+        KvCache cache = new KvCache(model.config(), 1, 0)) {
+      GenerationHooks hooks = GenerationHooks.NONE.with(cache);
+      List<Integer> first = withHooks(generator, PROMPT, hooks);
+      assertEquals(greedy(model), first);
+      assertEquals(PROMPT.length + first.size() - 1, cache.length());
+      for (int kept : new int[] {PROMPT.length - 1, 2, 0}) {
+        cache.truncate(kept);
+        assertEquals(first, withHooks(generator, PROMPT, hooks));
+      }
+      // a later turn: the prompt is what came before, and something new
+      int[] longer = {310, 420, 530, 640, 750, first.get(0), first.get(1), 99};
+      List<Integer> expected =
+          generator.generate(longer, GREEDY, (row, id) -> true).sequences().get(0).ids();
+      cache.truncate(longer.length - 1);
+      assertEquals(expected, withHooks(generator, longer, hooks));
+    }
+  }
+
+  @Test
+  void cacheMustFitThePrompt() {
+    try (Generator generator = new Generator(model);
+        KvCache cache = new KvCache(model.config(), 1, 0);
+        KvCache two = new KvCache(model.config(), 2, 0)) {
+      withHooks(generator, PROMPT, GenerationHooks.NONE.with(cache));
+      cache.truncate(PROMPT.length);
+      IllegalArgumentException e =
+          assertThrows(
+              IllegalArgumentException.class,
+              () -> withHooks(generator, PROMPT, GenerationHooks.NONE.with(cache)));
+      assertTrue(e.getMessage().contains("past_key_values: of 5 tokens"), e.getMessage());
+      assertEquals(PROMPT.length, cache.length());
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> withHooks(generator, PROMPT, GenerationHooks.NONE.with(two)));
+    }
+  }
+
+  private static List<Integer> withHooks(Generator generator, int[] prompt, GenerationHooks hooks) {
+    return generator
+        .generate(new int[][] {prompt}, null, GREEDY, hooks, (row, id) -> true, () -> false)
+        .sequences()
+        .get(0)
+        .ids();
   }
 
   @Test
