@@ -9,9 +9,25 @@ public class InsufficientMemoryException extends RuntimeException {
    *
    * @param purpose what the memory was for
    * @param bytes how many bytes were wanted
-   * @param cause what the system said, or null
+   * @param cause what the system said
    */
   public InsufficientMemoryException(String purpose, long bytes, Throwable cause) {
-    super("%s: cannot have %d bytes".formatted(purpose, bytes), cause);
+    super(message(purpose, bytes, cause.getMessage()), cause);
+  }
+
+  /**
+   * Makes an exception.
+   *
+   * @param purpose what the memory was for
+   * @param bytes how many bytes were wanted
+   * @param reason why they cannot be had
+   */
+  public InsufficientMemoryException(String purpose, long bytes, String reason) {
+    super(message(purpose, bytes, reason));
+  }
+
+  private static String message(String purpose, long bytes, String reason) {
+    String wanted = "%s: cannot have %d bytes".formatted(purpose, bytes);
+    return reason == null ? wanted : wanted + ": " + reason;
   }
 }

@@ -1,5 +1,7 @@
 package org.graniteffm.runtime;
 
+import java.nio.file.Path;
+
 /** Puts names from untrusted files into one-line messages. */
 public final class Names {
   private static final int LONGEST = 200;
@@ -40,17 +42,33 @@ public final class Names {
     return out.append('"').toString();
   }
 
-  private static boolean isPlain(int c) {
+  /**
+   * A path for a message: as it is, or quoted if it would break or disguise the line.
+   *
+   * @param file any path
+   * @return its text, on one line
+   */
+  public static String path(Path file) {
+    String text = file.toString();
+    return text.codePoints().allMatch(Names::isPrintable) ? text : quote(text);
+  }
+
+  private static boolean isPrintable(int c) {
     return switch (Character.getType(c)) {
       case Character.CONTROL,
           Character.FORMAT,
           Character.SURROGATE,
-          Character.PRIVATE_USE,
-          Character.UNASSIGNED,
           Character.LINE_SEPARATOR,
           Character.PARAGRAPH_SEPARATOR ->
           false;
       default -> true;
+    };
+  }
+
+  private static boolean isPlain(int c) {
+    return switch (Character.getType(c)) {
+      case Character.PRIVATE_USE, Character.UNASSIGNED -> false;
+      default -> isPrintable(c);
     };
   }
 }

@@ -7,6 +7,7 @@ import org.graniteffm.bindings.UnsupportedIsaException;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.model.Precision;
 import org.graniteffm.runtime.ops.Workers;
+import org.graniteffm.runtime.safetensors.FileAccess;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -42,6 +43,13 @@ final class ComputeOptions {
       description =
           "Instruction set of the kernels: scalar, avx2, avx512 or amx (default: the best).")
   private String isa;
+
+  @Option(
+      names = "--disable-mmap",
+      description =
+          "Copy the weights into memory rather than map their files: for network disks, and for"
+              + " folders that others can write to.")
+  private boolean disableMmap;
 
   private Precision precision = Precision.AUTO;
   private Workers workers;
@@ -91,11 +99,21 @@ final class ComputeOptions {
   /**
    * Opens a model to compute as these options say.
    *
-   * @param folder of a checkpoint
+   * @param folder its checkpoint folder
    * @return the model, to be closed
+   * @throws IOException if it cannot be opened
    */
   GraniteForCausalLM load(Path folder) throws IOException {
-    return GraniteForCausalLM.load(folder, workers()).withPrecision(precision);
+    return GraniteForCausalLM.load(folder, workers(), access()).withPrecision(precision);
+  }
+
+  /**
+   * How weights come into memory.
+   *
+   * @return {@link FileAccess#MAPPED} unless told otherwise
+   */
+  FileAccess access() {
+    return disableMmap ? FileAccess.COPIED : FileAccess.MAPPED;
   }
 
   /**

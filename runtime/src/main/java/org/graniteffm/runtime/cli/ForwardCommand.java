@@ -17,6 +17,7 @@ import org.graniteffm.runtime.model.GraniteModel;
 import org.graniteffm.runtime.model.GranitePreTrainedModel;
 import org.graniteffm.runtime.model.KvCache;
 import org.graniteffm.runtime.model.ModelOutput;
+import org.graniteffm.runtime.model.Session;
 import org.graniteffm.runtime.safetensors.SafetensorsWriter;
 import org.graniteffm.runtime.tensor.Tensor;
 import org.graniteffm.runtime.verify.ForwardOutputs;
@@ -99,7 +100,7 @@ final class ForwardCommand implements Callable<Integer> {
     try (Arena arena = Arena.ofShared()) {
       TensorSource source = TensorSource.open(inputs, arena);
       try (GranitePreTrainedModel granite =
-          GranitePreTrainedModel.open(models.locate(model), compute.workers())
+          GranitePreTrainedModel.open(models.locate(model), compute.workers(), compute.access())
               .withPrecision(compute.precision())) {
         forward(granite, source, arena);
       }
@@ -193,7 +194,8 @@ final class ForwardCommand implements Callable<Integer> {
       keys[layer] = source.floats("past_key." + layer);
       values[layer] = source.floats("past_value." + layer);
     }
-    int batch = keys[0].rank() == 4 ? Math.toIntExact(keys[0].size(0)) : 1;
+    // what does not fit is refused by the cache
+    int batch = keys[0].rank() == 4 ? Math.clamp(keys[0].size(0), 1, Session.BLOCK_ROWS) : 1;
     KvCache past = new KvCache(config, batch, 0);
     boolean done = false;
     try {

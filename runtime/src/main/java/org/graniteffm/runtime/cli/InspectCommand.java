@@ -17,13 +17,18 @@ import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
 import org.graniteffm.runtime.model.Costs;
 import org.graniteffm.runtime.model.KvCache;
+import org.graniteffm.runtime.model.MemoryNeeds;
+import org.graniteffm.runtime.model.Precision;
 import org.graniteffm.runtime.safetensors.Checkpoint;
+import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.safetensors.SafetensorsFile;
+import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.tensor.Tensor;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -56,6 +61,21 @@ final class InspectCommand implements Callable<Integer> {
           "Print JSON; with --tensors {\"tensors\": [{\"name\": …, \"dtype\": …, \"shape\":"
               + " […]}]} in the order of the files.")
   private boolean json;
+
+  @Option(
+      names = "--context",
+      paramLabel = "TOKENS",
+      description =
+          "Say what sequences of so many tokens need, prompt and answer together (default: the"
+              + " model's longest).")
+  private Long context;
+
+  @Option(
+      names = "--batch",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Say what so many sequences at once need (default: 1).")
+  private int batch;
 
   @Mixin private ModelSource models;
 
@@ -121,9 +141,30 @@ final class InspectCommand implements Callable<Integer> {
       memory.put("scratch_decode", Costs.scratchBytes(config, 1));
       memory.put("scratch_prefill", Costs.scratchBytes(config, config.maxPositionEmbeddings()));
       facts.put("memory_bytes", memory);
+      addNeeds(facts, config, checkpoint.byteSize());
       facts.put("tokenizer", Files.exists(folder.resolve("tokenizer.json")));
       print(facts);
     }
+  }
+
+  private void addNeeds(Map<String, Object> facts, GraniteConfig config, long weights) {
+    long tokens = context == null ? config.maxPositionEmbeddings() : context;
+    int threads = Runtime.getRuntime().availableProcessors();
+    MemoryNeeds needs;
+    try {
+      needs = MemoryNeeds.of(config, weights, batch, tokens, threads, Precision.AUTO);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), "--context, --batch: " + e.getMessage(), e);
+    }
+    facts.put("context_tokens", tokens);
+    facts.put("batch", batch);
+    Map<String, Object> bytes = new LinkedHashMap<>();
+    bytes.put("cache", needs.cache());
+    bytes.put("activations", needs.activations());
+    bytes.put("allocated", needs.allocated(FileAccess.MAPPED));
+    bytes.put("allocated_disable_mmap", needs.allocated(FileAccess.COPIED));
+    bytes.put("available", NativeMemory.available());
+    facts.put("needed_bytes", bytes);
   }
 
   private static Map<String, Object> configFacts(GraniteConfig config) {

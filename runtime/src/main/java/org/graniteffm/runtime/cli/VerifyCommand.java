@@ -60,7 +60,7 @@ final class VerifyCommand implements Callable<Integer> {
     compute.apply();
     Workers workers = compute.workers();
     Arithmetic arithmetic = Arithmetic.of(compute.precision());
-    Verifier verifier = new Verifier(arithmetic, compute.precision(), workers);
+    Verifier verifier = new Verifier(arithmetic, compute.precision(), workers, compute.access());
     List<Path> cases = new ArrayList<>();
     for (Path directory : directories) {
       cases.addAll(GoldenCase.find(directory));

@@ -3,9 +3,11 @@ package org.graniteffm.runtime.generate;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.model.KvCache;
 import org.graniteffm.runtime.model.Session;
+import org.graniteffm.runtime.tensor.NativeMemory;
 
 /**
  * The tokens of all rows, and what hands them to the session: the prompts once, however many rows
@@ -54,11 +56,26 @@ final class Feed implements AutoCloseable {
     model = session.model().config();
     promptLength = prompts[0].length;
     rows = Math.multiplyExact(prompts.length, group);
-    length = Math.addExact(promptLength, budget);
-    tokens = new int[Math.multiplyExact(rows, length)];
+    long cells = rows * ((long) promptLength + budget);
+    if (cells > Integer.MAX_VALUE - 8) {
+      throw new IllegalArgumentException(
+          "max_new_tokens: %d after %d tokens in %d sequences, legal are %d tokens in all"
+              .formatted(budget, promptLength, rows, Integer.MAX_VALUE - 8));
+    }
+    length = promptLength + budget;
+    try {
+      tokens = new int[(int) cells];
+    } catch (OutOfMemoryError e) {
+      throw new InsufficientMemoryException("tokens of a generation", cells * Integer.BYTES, e);
+    }
     promptPositions = new int[rows * promptLength];
     visible = new int[rows];
-    keyMask = mask == null ? null : arena.allocate((long) rows * length);
+    try {
+      keyMask = mask == null ? null : NativeMemory.allocate(arena, cells, "attention mask");
+    } catch (RuntimeException e) {
+      arena.close();
+      throw e;
+    }
     if (keyMask != null) {
       keyMask.fill((byte) 1);
     }

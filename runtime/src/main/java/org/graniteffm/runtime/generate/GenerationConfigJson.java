@@ -77,7 +77,7 @@ final class GenerationConfigJson {
       config.checkTokens(vocabSize);
       return config;
     } catch (IllegalArgumentException e) {
-      throw new ModelFormatException(fields.where(e.getMessage()), e);
+      throw new ModelFormatException(fields.source() + ": " + e.getMessage(), e);
     }
   }
 

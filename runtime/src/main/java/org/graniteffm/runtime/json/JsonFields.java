@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
+import java.util.regex.Pattern;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
 
@@ -16,6 +17,8 @@ import org.graniteffm.runtime.Names;
  * {@code 1e3} are not), real numbers must be finite.
  */
 public final class JsonFields {
+  private static final Pattern PLAIN = Pattern.compile("[\\w.-]{1,64}");
+
   private final JsonNode object;
   private final String source;
   private final String prefix;
@@ -75,7 +78,7 @@ public final class JsonFields {
     if (!node.isObject()) {
       throw wrongType(name, "an object", node);
     }
-    return Optional.of(new JsonFields(node, source, prefix + name + "."));
+    return Optional.of(new JsonFields(node, source, prefix + plain(name) + "."));
   }
 
   /**
@@ -271,7 +274,12 @@ public final class JsonFields {
    * @return file and field
    */
   public String where(String name) {
-    return source + ": " + prefix + name;
+    return source + ": " + prefix + plain(name);
+  }
+
+  /** Names of fields stand in messages as they are, but a stranger may have chosen them. */
+  private static String plain(String name) {
+    return PLAIN.matcher(name).matches() ? name : Names.quote(name);
   }
 
   /**

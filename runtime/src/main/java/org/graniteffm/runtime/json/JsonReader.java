@@ -21,8 +21,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
+import org.graniteffm.runtime.RegularFile;
 
 /**
  * Reads JSON of strangers: size checked before reading, strict UTF-8, no duplicate keys, bounded
@@ -40,6 +42,9 @@ public final class JsonReader {
   public static final long TOKENIZER_LIMIT = 128L << 20;
 
   private static final int DEPTH = 64;
+
+  /** Values and names in one file: a tree takes many times its text. An index has two a tensor. */
+  private static final int MOST_NODES = 1 << 21;
 
   // NaN and Infinity as bare words: Python's json module writes them.
   private static final JsonFactory FACTORY =
@@ -71,25 +76,41 @@ public final class JsonReader {
    * @throws ModelFormatException if it is not a regular file, larger than the limit, or not one
    *     JSON object
    * @throws IOException if it cannot be read
+   * @throws InsufficientMemoryException if the heap has no room for it
    */
   public static JsonNode readObject(Path file, long limit) throws IOException {
-    if (!Files.isRegularFile(file)) {
-      if (Files.notExists(file)) {
-        throw new NoSuchFileException(file.toString(), null, "no such file");
-      }
-      throw new ModelFormatException(file + ": not a regular file");
+    long size = RegularFile.look(file).size();
+    try {
+      return parseObject(ByteBuffer.wrap(readBytes(file, limit)), Names.path(file));
+    } catch (OutOfMemoryError e) {
+      throw new InsufficientMemoryException(Names.path(file) + ": its content", size, e);
     }
-    long size = Files.size(file);
+  }
+
+  /**
+   * Reads a file of bounded size.
+   *
+   * @param file a regular file
+   * @param limit its largest legal size in bytes
+   * @return its content
+   * @throws NoSuchFileException if there is no such file
+   * @throws ModelFormatException if it is not a regular file, or larger than the limit
+   * @throws IOException if it cannot be read
+   */
+  public static byte[] readBytes(Path file, long limit) throws IOException {
+    long size = RegularFile.look(file).size();
     if (size > limit) {
       throw new ModelFormatException(
-          "%s: %d bytes, the limit for this kind of file is %d".formatted(file, size, limit));
+          "%s: %d bytes, the limit for this kind of file is %d"
+              .formatted(Names.path(file), size, limit));
     }
     try (var in = Files.newInputStream(file)) {
       byte[] bytes = in.readNBytes(Math.toIntExact(limit) + 1);
       if (bytes.length > limit) {
-        throw new ModelFormatException(file + ": grew past the limit of " + limit + " bytes");
+        throw new ModelFormatException(
+            Names.path(file) + ": grew past the limit of " + limit + " bytes");
       }
-      return parseObject(ByteBuffer.wrap(bytes), file.toString());
+      return bytes;
     }
   }
 
@@ -116,7 +137,13 @@ public final class JsonReader {
     }
     JsonNode node;
     try (JsonParser parser = FACTORY.createParser(text)) {
-      node = parser.nextToken() == null ? null : value(parser);
+      if (parser.nextToken() == null) {
+        throw new ModelFormatException(source + ": expected one JSON object");
+      }
+      node = tree(parser, MOST_NODES);
+      if (node == null) {
+        throw new ModelFormatException(source + ": more than " + MOST_NODES + " values");
+      }
       if (parser.nextToken() != null) {
         throw new JsonParseException(parser, "something follows the value");
       }
@@ -128,10 +155,12 @@ public final class JsonReader {
                   .formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr());
       throw new ModelFormatException(
           source + ": malformed JSON" + where + ": " + Names.quote(what(e)), e);
+    } catch (ModelFormatException e) {
+      throw e;
     } catch (IOException e) {
       throw new AssertionError(e); // the text is in memory
     }
-    if (node == null || !node.isObject()) {
+    if (!node.isObject()) {
       throw new ModelFormatException(source + ": expected one JSON object");
     }
     return node;
@@ -143,41 +172,74 @@ public final class JsonReader {
   }
 
   /**
-   * The value at the parser's present token. Written out because an ObjectMapper takes a quarter of
-   * a second to start, which is more than all the rest of opening a checkpoint.
+   * Reads the value at a parser's present token. Written out because an ObjectMapper takes a
+   * quarter of a second to start, which is more than all the rest of opening a checkpoint.
+   *
+   * @param parser at the value's first token, afterwards at its last; refuses double names itself
+   * @param most values, members and elements in all
+   * @return the value, or null if there are more
+   * @throws IOException if the parser throws it
    */
-  private static JsonNode value(JsonParser parser) throws IOException {
-    JsonNodeFactory nodes = JsonNodeFactory.instance;
-    JsonToken token = parser.currentToken();
-    return switch (token) {
-      case START_OBJECT -> {
-        ObjectNode object = nodes.objectNode();
-        while (parser.nextToken() == JsonToken.FIELD_NAME) {
-          String name = parser.currentName();
-          parser.nextToken();
-          object.set(name, value(parser)); // the parser refuses a name that it has seen
-        }
-        yield object;
+  public static JsonNode tree(JsonParser parser, int most) throws IOException {
+    return new Tree(parser, most).value();
+  }
+
+  /** One tree as it grows. */
+  private static final class Tree {
+    private final JsonParser parser;
+    private int left;
+
+    Tree(JsonParser parser, int most) {
+      this.parser = parser;
+      left = most;
+    }
+
+    JsonNode value() throws IOException {
+      if (--left < 0) {
+        return null;
       }
-      case START_ARRAY -> {
-        ArrayNode array = nodes.arrayNode();
-        while (parser.nextToken() != JsonToken.END_ARRAY) {
-          array.add(value(parser));
+      JsonNodeFactory nodes = JsonNodeFactory.instance;
+      JsonToken token = parser.currentToken();
+      return switch (token) {
+        case START_OBJECT -> object(nodes.objectNode());
+        case START_ARRAY -> array(nodes.arrayNode());
+        case VALUE_STRING -> nodes.textNode(parser.getText());
+        case VALUE_NUMBER_INT ->
+            switch (parser.getNumberType()) {
+              case INT -> nodes.numberNode(parser.getIntValue());
+              case LONG -> nodes.numberNode(parser.getLongValue());
+              default -> nodes.numberNode(parser.getBigIntegerValue());
+            };
+        case VALUE_NUMBER_FLOAT -> nodes.numberNode(parser.getDoubleValue());
+        case VALUE_TRUE -> nodes.booleanNode(true);
+        case VALUE_FALSE -> nodes.booleanNode(false);
+        case VALUE_NULL -> nodes.nullNode();
+        default -> throw new JsonParseException(parser, "unexpected " + token);
+      };
+    }
+
+    private ObjectNode object(ObjectNode object) throws IOException {
+      while (parser.nextToken() == JsonToken.FIELD_NAME) {
+        String name = parser.currentName();
+        parser.nextToken();
+        JsonNode value = value();
+        if (value == null) {
+          return null;
         }
-        yield array;
+        object.set(name, value); // the parser refuses a name that it has seen
       }
-      case VALUE_STRING -> nodes.textNode(parser.getText());
-      case VALUE_NUMBER_INT ->
-          switch (parser.getNumberType()) {
-            case INT -> nodes.numberNode(parser.getIntValue());
-            case LONG -> nodes.numberNode(parser.getLongValue());
-            default -> nodes.numberNode(parser.getBigIntegerValue());
-          };
-      case VALUE_NUMBER_FLOAT -> nodes.numberNode(parser.getDoubleValue());
-      case VALUE_TRUE -> nodes.booleanNode(true);
-      case VALUE_FALSE -> nodes.booleanNode(false);
-      case VALUE_NULL -> nodes.nullNode();
-      default -> throw new JsonParseException(parser, "unexpected " + token);
-    };
+      return object;
+    }
+
+    private ArrayNode array(ArrayNode array) throws IOException {
+      while (parser.nextToken() != JsonToken.END_ARRAY) {
+        JsonNode value = value();
+        if (value == null) {
+          return null;
+        }
+        array.add(value);
+      }
+      return array;
+    }
   }
 }

@@ -36,8 +36,13 @@ final class Decoder implements AutoCloseable {
     eps = config.rmsNormEps();
     residualMultiplier = config.residualMultiplier();
     rounds = precision == Precision.AUTO && NativeLibraries.hasMatrixUnit();
-    ops = new Ops(arena, workers);
-    rope = new Rope(config);
+    try {
+      ops = new Ops(arena, workers);
+      rope = new Rope(config);
+    } catch (Throwable t) {
+      arena.close();
+      throw t;
+    }
   }
 
   /** Sets the length-dependent rotations for a whole call, before its first block. */

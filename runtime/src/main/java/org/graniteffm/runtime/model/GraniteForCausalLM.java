@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.ops.Workers;
+import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.tensor.DType;
 
 /**
@@ -45,7 +46,27 @@ public final class GraniteForCausalLM extends GranitePreTrainedModel {
    * @throws IOException if a file cannot be read
    */
   public static GraniteForCausalLM load(Path directory, Workers workers) throws IOException {
-    return new GraniteForCausalLM(OpenModel.load(directory, workers, true));
+    return load(directory, workers, FileAccess.MAPPED);
+  }
+
+  /**
+   * Opens a checkpoint folder. If it throws, nothing stays open, mapped or allocated.
+   *
+   * @param directory holds config.json and model.safetensors, or an index and its shards
+   * @param workers the threads to compute with; not closed with the model
+   * @param access whether the weights are mapped, or copied into memory
+   * @return the model
+   * @throws org.graniteffm.runtime.ModelFormatException if a file's content is malformed or does
+   *     not fit the config
+   * @throws org.graniteffm.runtime.UnsupportedModelException if the checkpoint asks for what this
+   *     library does not do
+   * @throws IOException if a file cannot be read
+   * @throws org.graniteffm.runtime.InsufficientMemoryException if there is no memory for a copy, or
+   *     for what the files declare
+   */
+  public static GraniteForCausalLM load(Path directory, Workers workers, FileAccess access)
+      throws IOException {
+    return new GraniteForCausalLM(OpenModel.load(directory, workers, access, true));
   }
 
   /**
@@ -64,7 +85,8 @@ public final class GraniteForCausalLM extends GranitePreTrainedModel {
    */
   public static GraniteForCausalLM load(Path directory, GraniteConfig config, Workers workers)
       throws IOException {
-    return new GraniteForCausalLM(OpenModel.load(directory, config, workers, true));
+    return new GraniteForCausalLM(
+        OpenModel.load(directory, config, workers, FileAccess.MAPPED, true));
   }
 
   /**

@@ -1,11 +1,13 @@
 package org.graniteffm.runtime.model;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.Checkpoint;
+import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.tensor.DType;
 
 /**
@@ -37,9 +39,26 @@ public abstract sealed class GranitePreTrainedModel implements AutoCloseable
    * @throws IOException if a file cannot be read
    */
   public static GranitePreTrainedModel open(Path directory, Workers workers) throws IOException {
+    return open(directory, workers, FileAccess.MAPPED);
+  }
+
+  /**
+   * Opens a checkpoint folder, as {@link #open(Path, Workers)} does.
+   *
+   * @param directory holds config.json and model.safetensors, or an index and its shards
+   * @param workers the threads to compute with; not closed with the model
+   * @param access whether the weights are mapped, or copied into memory
+   * @return the model
+   * @throws org.graniteffm.runtime.ModelFormatException if a file's content is malformed or does
+   *     not fit the config
+   * @throws IOException if a file cannot be read
+   * @throws org.graniteffm.runtime.InsufficientMemoryException if there is no memory for a copy
+   */
+  public static GranitePreTrainedModel open(Path directory, Workers workers, FileAccess access)
+      throws IOException {
     return isSavedWithoutHead(GraniteConfig.load(directory))
-        ? GraniteModel.load(directory, workers)
-        : GraniteForCausalLM.load(directory, workers);
+        ? GraniteModel.load(directory, workers, access)
+        : GraniteForCausalLM.load(directory, workers, access);
   }
 
   static boolean isSavedWithoutHead(GraniteConfig config) {
@@ -92,9 +111,10 @@ public abstract sealed class GranitePreTrainedModel implements AutoCloseable
    */
   public void save(Path directory, SaveOptions options) throws IOException {
     try (Use _ = use()) {
-      checkpoint().rewrittenFiles(); // throws if one was cut short
       boolean head = this instanceof GraniteForCausalLM;
       new Saver(config(), checkpoint(), head, options).save(directory);
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
     }
   }
 
@@ -144,14 +164,31 @@ public abstract sealed class GranitePreTrainedModel implements AutoCloseable
 
   /**
    * Keeps the model open until the returned object is closed: for work of many calls, such as a
-   * generation.
+   * generation. Looks first whether the mapped files are as they were, as each forward pass does
+   * that starts a sequence: see {@link Checkpoint#checkFiles}.
    *
    * @return to be closed by the same thread
    * @throws ClosedException if the model is closed
+   * @throws UncheckedIOException if a mapped file was cut short
    */
   public Use use() {
     lease().acquire();
+    try {
+      checkFiles();
+    } catch (Throwable t) {
+      lease().release();
+      throw t;
+    }
     return lease()::release;
+  }
+
+  /** Within a call. */
+  void checkFiles() {
+    try {
+      checkpoint().checkFiles();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e.getMessage(), e);
+    }
   }
 
   /** A use of the model, during which it stays open. */

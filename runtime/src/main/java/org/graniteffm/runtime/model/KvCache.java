@@ -8,6 +8,7 @@ import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.ops.Ops.CacheView;
 import org.graniteffm.runtime.tensor.DType;
+import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
@@ -214,7 +215,7 @@ public final class KvCache implements AutoCloseable {
     }
     long bytes = (long) (length - from) * headDim * Float.BYTES;
     try (Arena temporary = Arena.ofConfined()) {
-      MemorySegment spare = temporary.allocate(bytes);
+      MemorySegment spare = NativeMemory.allocate(temporary, bytes, "order of the cache");
       for (int layer = 0; layer < layers; layer++) {
         for (int head = 0; head < kvHeads; head++) {
           move(keys[layer], moves, head, from, bytes, spare);
@@ -323,7 +324,7 @@ public final class KvCache implements AutoCloseable {
       check("past_key." + layer, newKeys[layer], tokens);
       check("past_value." + layer, newValues[layer], tokens);
     }
-    reserve(Math.toIntExact(tokens));
+    reserve((int) Math.min(tokens, Integer.MAX_VALUE));
     for (int layer = 0; layer < layers; layer++) {
       copyStrips(newKeys[layer].segment(), tokens, keys[layer], tokens);
       copyStrips(newValues[layer].segment(), tokens, values[layer], tokens);
@@ -342,15 +343,22 @@ public final class KvCache implements AutoCloseable {
   }
 
   private long layerBytes(int tokens) {
-    return (long) batch * kvHeads * tokens * headDim * Float.BYTES;
+    long perToken = (long) kvHeads * headDim * Float.BYTES; // below 2^23
+    long rows = (long) batch * tokens; // below 2^62
+    return rows > Long.MAX_VALUE / perToken ? Long.MAX_VALUE : perToken * rows;
   }
 
   /** Makes room for so many more tokens. */
   void reserve(int more) {
-    int needed = Math.addExact(length, more);
-    if (needed <= capacity) {
+    if (more <= capacity - length) {
       return;
     }
+    if (more > Integer.MAX_VALUE - 8 - length) {
+      throw new IllegalArgumentException(
+          "tokens: %d behind %d in the cache, legal are %d in all"
+              .formatted(more, length, Integer.MAX_VALUE - 8));
+    }
+    int needed = length + more;
     Arena before = arena;
     MemorySegment[] oldKeys = keys.clone();
     MemorySegment[] oldValues = values.clone();
@@ -375,15 +383,16 @@ public final class KvCache implements AutoCloseable {
   private void reallocate(int newCapacity) {
     try {
       long bytes = layerBytes(newCapacity);
+      long all = bytes > Long.MAX_VALUE / (2L * layers) ? Long.MAX_VALUE : 2L * layers * bytes;
+      NativeMemory.check(all, "cache of %d tokens".formatted(newCapacity));
       for (int layer = 0; layer < layers; layer++) {
-        keys[layer] = arena.allocate(bytes, 64);
-        values[layer] = arena.allocate(bytes, 64);
+        keys[layer] = NativeMemory.allocate(arena, bytes, "keys");
+        values[layer] = NativeMemory.allocate(arena, bytes, "values");
       }
       capacity = newCapacity;
-    } catch (OutOfMemoryError e) {
+    } catch (InsufficientMemoryException e) {
       arena.close();
-      throw new InsufficientMemoryException(
-          "cache of %d tokens".formatted(newCapacity), 2L * layers * layerBytes(newCapacity), e);
+      throw e;
     }
   }
 

@@ -1,6 +1,7 @@
 package org.graniteffm.runtime.model;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
@@ -12,6 +13,7 @@ import org.graniteffm.runtime.UnsupportedModelException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.Checkpoint;
+import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.tensor.DType;
 
 /** What an open model consists of; a model with a head and its decoder alone share one of these. */
@@ -24,19 +26,21 @@ record OpenModel(
     Precision precision,
     Lease lease) {
 
-  static OpenModel load(Path directory, Workers workers, boolean withHead) throws IOException {
+  static OpenModel load(Path directory, Workers workers, FileAccess access, boolean withHead)
+      throws IOException {
     // Linking the kernels takes as long as reading the files, so both are done at once; a failure
     // is remembered.
     Thread.ofPlatform().daemon().name("granite-link").start(OpenModel::linkEarly);
-    return load(directory, GraniteConfig.load(directory), workers, withHead);
+    return load(directory, GraniteConfig.load(directory), workers, access, withHead);
   }
 
-  static OpenModel load(Path directory, GraniteConfig config, Workers workers, boolean withHead)
+  static OpenModel load(
+      Path directory, GraniteConfig config, Workers workers, FileAccess access, boolean withHead)
       throws IOException {
     if (withHead) {
       checkArchitectures(directory, config);
     }
-    return bind(config, Checkpoint.open(directory), workers, withHead);
+    return bind(config, Checkpoint.open(directory, access), workers, withHead);
   }
 
   private static void linkEarly() {
@@ -79,9 +83,11 @@ record OpenModel(
   OpenModel resized(int newNumTokens, ResizeOptions options, boolean withHead) throws IOException {
     lease.acquire();
     try {
-      checkpoint.rewrittenFiles(); // throws if one was cut short
+      checkpoint.checkFiles();
       TokenEmbeddings embeddings = new TokenEmbeddings(this, newNumTokens, options, withHead);
       return bind(embeddings.config(), embeddings.checkpoint(), workers, withHead).with(precision);
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
     } finally {
       lease.release();
     }

@@ -10,6 +10,7 @@ import org.graniteffm.runtime.config.GraniteMoeConfig;
 import org.graniteffm.runtime.ops.Matrix;
 import org.graniteffm.runtime.ops.Ops.CacheView;
 import org.graniteffm.runtime.tensor.DType;
+import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /** Collects intermediate results of a call from its blocks. */
@@ -98,7 +99,8 @@ final class Outputs implements Decoder.Recorder {
     int group = c.heads / c.kvHeads;
     int blockKeys = c.past + in.tokens;
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment p = arena.allocate((long) group * in.tokens * blockKeys * Float.BYTES, 64);
+      long bytes = (long) group * in.tokens * blockKeys * Float.BYTES;
+      MemorySegment p = NativeMemory.allocate(arena, bytes, "attention probabilities");
       for (int sequence = 0; sequence < batch; sequence++) {
         for (int head = 0; head < c.kvHeads; head++) {
           Kernels.attentionProbs(

@@ -50,7 +50,7 @@ final class RandomWeights {
       RandomWeights weights = new RandomWeights(config, head, dtype, seed, workers, arena);
       TensorNames.forEach(config, weights::add);
       return Checkpoint.inMemory("random-weights-" + seed, weights.tensors, arena);
-    } catch (OutOfMemoryError e) {
+    } catch (OutOfMemoryError | InsufficientMemoryException e) {
       arena.close();
       throw new InsufficientMemoryException("random weights", byteSize(config, dtype), e);
     } catch (Throwable t) {

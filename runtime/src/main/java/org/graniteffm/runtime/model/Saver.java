@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.ThreadLocalRandom;
+import org.graniteffm.runtime.RegularFile;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.safetensors.Checkpoint;
 import org.graniteffm.runtime.safetensors.SafetensorsWriter;
@@ -203,7 +204,8 @@ final class Saver {
   private void copyOtherFiles(Path to) throws IOException {
     for (String name : OTHER_FILES) {
       Path file = checkpoint.directory().resolve(name);
-      if (Files.isRegularFile(file)) { // through links, of which hub caches consist
+      if (!Files.notExists(file)) {
+        RegularFile.look(file); // through links, of which hub caches consist
         try (InputStream in = Files.newInputStream(file);
             FileChannel channel = create(to.resolve(name))) {
           OutputStream out = Channels.newOutputStream(channel);

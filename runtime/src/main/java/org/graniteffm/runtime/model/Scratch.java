@@ -8,6 +8,7 @@ import org.graniteffm.runtime.config.GraniteMoeConfig;
 import org.graniteffm.runtime.ops.Experts;
 import org.graniteffm.runtime.ops.Matrix;
 import org.graniteffm.runtime.ops.Ops;
+import org.graniteffm.runtime.tensor.NativeMemory;
 
 /** Activations of one block of rows; a pass allocates nothing beyond these. */
 final class Scratch implements AutoCloseable {
@@ -41,9 +42,11 @@ final class Scratch implements AutoCloseable {
     int queries = config.numAttentionHeads() * config.headDim();
     int keys = config.numKeyValueHeads() * config.headDim();
     try {
-      ids = arena.allocate((long) rows * Integer.BYTES, 64);
-      cos = arena.allocate((long) rows * (config.headDim() / 2) * Float.BYTES, 64);
-      sin = arena.allocate((long) rows * (config.headDim() / 2) * Float.BYTES, 64);
+      NativeMemory.check(byteSize(config, rows, rounds), "activations of %d rows".formatted(rows));
+      long angles = (long) rows * (config.headDim() / 2) * Float.BYTES;
+      ids = NativeMemory.allocate(arena, (long) rows * Integer.BYTES, "token ids");
+      cos = NativeMemory.allocate(arena, angles, "cosines");
+      sin = NativeMemory.allocate(arena, angles, "sines");
       x = Matrix.allocate(arena, rows, hidden);
       h = allocate(rows, hidden, rounds);
       exactH = new Matrix(h.segment(), rows, hidden);
@@ -78,6 +81,9 @@ final class Scratch implements AutoCloseable {
       arena.close();
       throw new InsufficientMemoryException(
           "activations of %d rows".formatted(rows), byteSize(config, rows, rounds), e);
+    } catch (Throwable t) {
+      arena.close();
+      throw t;
     }
   }
 

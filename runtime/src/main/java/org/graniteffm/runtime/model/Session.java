@@ -1,5 +1,6 @@
 package org.graniteffm.runtime.model;
 
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -14,6 +15,7 @@ import org.graniteffm.runtime.config.GraniteMoeConfig;
 import org.graniteffm.runtime.ops.Matrix;
 import org.graniteffm.runtime.ops.Ops;
 import org.graniteffm.runtime.tensor.DType;
+import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
@@ -83,11 +85,13 @@ public final class Session implements AutoCloseable {
    * @throws ClosedException if the session or the model is closed
    * @throws ConcurrentUseException if another thread is using this session
    * @throws InsufficientMemoryException if cache or results find no memory
+   * @throws UncheckedIOException if a mapped file of the model was cut short
    * @throws CancellationException if the cancellation says so, or the thread is interrupted
    */
   public ForwardOutput forward(ForwardInput input) {
     enter();
     try {
+      model.checkFiles();
       ForwardCall call = new ForwardCall(input);
       return call.run(call::scores);
     } finally {
@@ -99,6 +103,7 @@ public final class Session implements AutoCloseable {
   BaseModelOutput lastHiddenState(ForwardInput input) {
     enter();
     try {
+      model.checkFiles();
       ForwardCall call = new ForwardCall(input);
       return call.run(call::lastHiddenState);
     } finally {
@@ -123,6 +128,7 @@ public final class Session implements AutoCloseable {
    * @throws ClosedException if the session or the model is closed
    * @throws ConcurrentUseException if another thread is using this session
    * @throws InsufficientMemoryException if the cache finds no memory
+   * @throws UncheckedIOException if a mapped file of the model was cut short
    * @throws CancellationException if the cancellation says so, or the thread is interrupted
    */
   public MemorySegment nextLogits(
@@ -183,6 +189,9 @@ public final class Session implements AutoCloseable {
       long maskStride,
       int logitRows) {
     checkCache(cache);
+    if (cache.length() == 0) { // once for each prompt, not for each token
+      model.checkFiles();
+    }
     int batch = cache.batch();
     checkIds(ids, batch, tokens);
     checkPositions(positions, batch, tokens);
@@ -216,11 +225,13 @@ public final class Session implements AutoCloseable {
    * @throws ClosedException if the session or the model is closed
    * @throws ConcurrentUseException if another thread is using this session
    * @throws InsufficientMemoryException if the sequence's keys and values find no memory
+   * @throws UncheckedIOException if a mapped file of the model was cut short
    * @throws CancellationException if the cancellation says so, or the thread is interrupted
    */
   public double[] negativeLogLikelihoods(int[] ids, int from) {
     enter();
     try {
+      model.checkFiles();
       checkIds(ids, 1, ids.length);
       if (from < 1 || from >= ids.length) {
         throw new IllegalArgumentException(
@@ -300,12 +311,17 @@ public final class Session implements AutoCloseable {
     if (logits != null && logits.rows() >= rows) {
       return;
     }
+    Arena arena = Arena.ofShared();
+    try {
+      logits = Matrix.allocate(arena, rows, config.vocabSize());
+    } catch (Throwable t) {
+      arena.close();
+      throw t;
+    }
     if (logitsArena != null) {
       logitsArena.close();
-      logits = null;
     }
-    logitsArena = Arena.ofShared();
-    logits = Matrix.allocate(logitsArena, rows, config.vocabSize());
+    logitsArena = arena;
   }
 
   private void checkCache(KvCache cache) {
@@ -413,8 +429,8 @@ public final class Session implements AutoCloseable {
               "inputs_embeds: expected a contiguous F32 [batch, tokens, %d], found %s"
                   .formatted(config.hiddenSize(), embeds));
         }
-        batch = Math.toIntExact(embeds.size(0));
-        tokens = Math.toIntExact(embeds.size(1));
+        batch = (int) Math.min(embeds.size(0), Integer.MAX_VALUE); // is refused below
+        tokens = (int) Math.min(embeds.size(1), Integer.MAX_VALUE);
       }
       if (batch < 1 || tokens < 1) {
         throw new IllegalArgumentException("input: needs at least one sequence of one token");
@@ -526,7 +542,7 @@ public final class Session implements AutoCloseable {
           cache.close();
         }
         return output;
-      } catch (OutOfMemoryError e) {
+      } catch (OutOfMemoryError | InsufficientMemoryException e) {
         giveUp(arena, cache);
         throw new InsufficientMemoryException("results of a forward pass", resultBytes(), e);
       } catch (Throwable t) {
@@ -597,7 +613,7 @@ public final class Session implements AutoCloseable {
       if (input.attentionMask() != null) {
         int keys = past + tokens;
         checkRows("attention_mask", input.attentionMask(), keys);
-        in.mask = arena.allocate((long) batch * keys);
+        in.mask = NativeMemory.allocate(arena, (long) batch * keys, "attention mask");
         in.maskStride = keys;
         for (int i = 0; i < batch; i++) {
           for (int j = 0; j < keys; j++) {

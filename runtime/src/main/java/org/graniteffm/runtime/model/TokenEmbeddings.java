@@ -1,5 +1,6 @@
 package org.graniteffm.runtime.model;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
@@ -20,7 +21,8 @@ final class TokenEmbeddings {
   private final Arena arena;
 
   /** Computes them; the model stays open meanwhile. */
-  TokenEmbeddings(OpenModel model, int newNumTokens, ResizeOptions options, boolean withHead) {
+  TokenEmbeddings(OpenModel model, int newNumTokens, ResizeOptions options, boolean withHead)
+      throws IOException {
     this.options = options;
     if (newNumTokens < 1) {
       throw new IllegalArgumentException("new_num_tokens: " + newNumTokens + " is not positive");
@@ -44,7 +46,7 @@ final class TokenEmbeddings {
         resized.put(StoredTensors.HEAD, resize(head, 1));
       }
       checkpoint = model.checkpoint().with(resized, arena);
-    } catch (OutOfMemoryError e) {
+    } catch (OutOfMemoryError | InsufficientMemoryException e) {
       arena.close();
       long bytes =
           2 * Tensor.byteSize(model.weights().embedding().dtype(), size, config.hiddenSize());
@@ -65,14 +67,18 @@ final class TokenEmbeddings {
     return checkpoint;
   }
 
-  private Tensor resize(Tensor old, int matrix) {
+  private Tensor resize(Tensor old, int matrix) throws IOException {
     long before = old.size(0);
     long size = config.vocabSize();
     if (size <= before) {
       return old.slice(0, 0, size);
     }
     Tensor all = Tensor.allocate(arena, old.dtype(), size, config.hiddenSize());
-    MemorySegment.copy(old.segment(), 0, all.segment(), 0, old.segment().byteSize());
+    try {
+      MemorySegment.copy(old.segment(), 0, all.segment(), 0, old.segment().byteSize());
+    } catch (InternalError e) {
+      throw old.cutShort(e);
+    }
     double[] mean = options.meanResizing() ? mean(old) : null;
     for (long row = before; row < size; row++) {
       long stream = NormalNumbers.mix(options.seed() ^ NormalNumbers.mix(matrix + 2 * row));

@@ -1,9 +1,9 @@
 package org.graniteffm.runtime.model;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
 import org.graniteffm.runtime.ops.Linear;
@@ -161,8 +161,12 @@ record Weights(Tensor embedding, Block[] blocks, MemorySegment norm, Linear head
     }
 
     private MemorySegment vector(String name, long size) throws IOException {
-      float[] values = tensors.require(name, size).toFloatArray();
-      return arena.allocateFrom(ValueLayout.JAVA_FLOAT, values);
+      try {
+        float[] values = tensors.require(name, size).toFloatArray();
+        return Tensor.ofFloats(arena, values, size).segment();
+      } catch (UncheckedIOException e) {
+        throw e.getCause();
+      }
     }
   }
 }

@@ -7,6 +7,7 @@ import java.util.Arrays;
 import org.graniteffm.bindings.Kernels;
 import org.graniteffm.runtime.config.Activation;
 import org.graniteffm.runtime.tensor.DType;
+import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
@@ -105,9 +106,9 @@ public final class Experts {
     this.intermediate = intermediate;
     this.activation = activation;
     int assignments = Math.multiplyExact(maxRows, k);
-    ids = arena.allocate((long) assignments * Integer.BYTES, 64);
-    weights = arena.allocate((long) assignments * Float.BYTES, 64);
-    zeros = arena.allocate((long) hidden * Float.BYTES, 64);
+    ids = NativeMemory.allocate(arena, (long) assignments * Integer.BYTES, "chosen experts");
+    weights = NativeMemory.allocate(arena, (long) assignments * Float.BYTES, "experts' weights");
+    zeros = NativeMemory.allocate(arena, (long) hidden * Float.BYTES, "zeros");
     routed = Matrix.allocate(arena, assignments, hidden);
     gateUp = Matrix.allocate(arena, assignments, 2 * intermediate);
     start = new int[experts + 1];
@@ -118,10 +119,14 @@ public final class Experts {
       int groups = assignments / ROWS_PER_GROUP + Math.min(experts, assignments);
       group = new int[experts + 1];
       expertOfGroup = new int[groups];
-      sortedTokens = arena.allocate((long) assignments * Integer.BYTES, 64);
-      sortedWeights = arena.allocate((long) assignments * Float.BYTES, 64);
-      packed = arena.allocate(groups * Kernels.packedBytes(ROWS_PER_GROUP, hidden), 64);
-      packedGate = arena.allocate(groups * Kernels.packedBytes(ROWS_PER_GROUP, intermediate), 64);
+      sortedTokens =
+          NativeMemory.allocate(arena, (long) assignments * Integer.BYTES, "sorted tokens");
+      sortedWeights =
+          NativeMemory.allocate(arena, (long) assignments * Float.BYTES, "sorted weights");
+      long in = groups * Kernels.packedBytes(ROWS_PER_GROUP, hidden);
+      packed = NativeMemory.allocate(arena, in, "packed rows");
+      long between = groups * Kernels.packedBytes(ROWS_PER_GROUP, intermediate);
+      packedGate = NativeMemory.allocate(arena, between, "packed gates");
     } else {
       group = null;
       expertOfGroup = null;

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import org.graniteffm.bindings.Blas;
 import org.graniteffm.bindings.Kernels;
 import org.graniteffm.runtime.tensor.DType;
+import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
@@ -31,7 +32,7 @@ final class Gemm {
    */
   static final int PANEL_COLS = 1024;
 
-  private static final long PANEL_BYTES =
+  static final long PANEL_BYTES =
       Math.max((long) PANEL_ROWS * PANEL_COLS * Float.BYTES, Kernels.GEMM_SCRATCH);
 
   private final MemorySegment[] panels;
@@ -45,7 +46,7 @@ final class Gemm {
   Gemm(Arena arena, int workers) {
     panels = new MemorySegment[workers];
     for (int i = 0; i < workers; i++) {
-      panels[i] = arena.allocate(PANEL_BYTES, 64);
+      panels[i] = NativeMemory.allocate(arena, PANEL_BYTES, "panel of weights");
     }
   }
 

@@ -3,6 +3,7 @@ package org.graniteffm.runtime.ops;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.graniteffm.bindings.Kernels;
+import org.graniteffm.runtime.tensor.NativeMemory;
 
 /**
  * Scratch memory for activations: f32, {@code [rows, cols]}, contiguous. How many of the rows are
@@ -33,9 +34,12 @@ public record Matrix(MemorySegment segment, int rows, int cols, MemorySegment pa
    * @param rows how many
    * @param cols elements a row
    * @return zeros, 64-byte aligned
+   * @throws org.graniteffm.runtime.InsufficientMemoryException if the memory cannot be had
    */
   public static Matrix allocate(Arena arena, int rows, int cols) {
-    return new Matrix(arena.allocate((long) rows * cols * Float.BYTES, 64), rows, cols);
+    String purpose = "matrix [" + rows + ", " + cols + "]";
+    long bytes = (long) rows * cols * Float.BYTES;
+    return new Matrix(NativeMemory.allocate(arena, bytes, purpose), rows, cols);
   }
 
   /**
@@ -45,9 +49,11 @@ public record Matrix(MemorySegment segment, int rows, int cols, MemorySegment pa
    * @param rows how many
    * @param cols elements a row
    * @return zeros, 64-byte aligned
+   * @throws org.graniteffm.runtime.InsufficientMemoryException if the memory cannot be had
    */
   public static Matrix allocatePackable(Arena arena, int rows, int cols) {
-    MemorySegment packed = arena.allocate(Kernels.packedBytes(rows, cols), 64);
+    String purpose = "packed matrix [" + rows + ", " + cols + "]";
+    MemorySegment packed = NativeMemory.allocate(arena, Kernels.packedBytes(rows, cols), purpose);
     return new Matrix(allocate(arena, rows, cols).segment(), rows, cols, packed);
   }
 

@@ -49,6 +49,16 @@ public final class Ops {
     this.linear = new LinearJob();
   }
 
+  /**
+   * Bytes that the panels take.
+   *
+   * @param threads size of the pool
+   * @return bytes
+   */
+  public static long byteSize(int threads) {
+    return Gemm.PANEL_BYTES * threads;
+  }
+
   Workers workers() {
     return workers;
   }

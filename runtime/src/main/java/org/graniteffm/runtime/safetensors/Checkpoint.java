@@ -1,6 +1,8 @@
 package org.graniteffm.runtime.safetensors;
 
 import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
@@ -9,6 +11,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -18,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.UnsupportedModelException;
@@ -27,10 +31,10 @@ import org.graniteffm.runtime.tensor.Tensor;
  * The tensors of a checkpoint folder: one {@code model.safetensors}, or the shards that {@code
  * model.safetensors.index.json} lists.
  *
- * <p>All files are mapped read-only into one shared arena that the checkpoint owns. Tensors live
- * until {@link #close}, here and of those made by {@link #with}; using one afterwards throws {@link
- * IllegalStateException}. Any thread may use and close a checkpoint; whoever closes it sees to it
- * that no native call is still reading.
+ * <p>All files are mapped read-only, or copied, into one shared arena that the checkpoint owns.
+ * Tensors live until {@link #close}, here and of those made by {@link #with}; using one afterwards
+ * throws {@link IllegalStateException}. Any thread may use and close a checkpoint; whoever closes
+ * it sees to it that no native call is still reading.
  *
  * <p>The index and the shards must agree exactly: a tensor that is missing, stands in two shards,
  * or stands in a shard without being listed, is refused. Symbolic links in the folder are followed,
@@ -43,6 +47,8 @@ public final class Checkpoint implements AutoCloseable {
   /** The name of the file that says which file holds which tensor, where there are several. */
   public static final String INDEX = "model.safetensors.index.json";
 
+  private static final Logger LOGGER = System.getLogger("org.graniteffm.runtime.safetensors");
+
   private final Path directory;
   private final Deque<Memory> memory = new ArrayDeque<>(); // guarded by this
   private volatile boolean closed;
@@ -50,6 +56,7 @@ public final class Checkpoint implements AutoCloseable {
   private final Map<String, SafetensorsFile> fileOf;
   private final Map<String, Tensor> tensors;
   private final long byteSize;
+  private final Set<Path> reported = ConcurrentHashMap.newKeySet();
 
   private Checkpoint(
       Path directory,
@@ -144,9 +151,22 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   /**
-   * Checks and maps the tensors of a folder. If it throws, nothing stays open or mapped.
+   * Checks and maps the tensors of a folder, as {@link #open(Path, FileAccess)} does.
    *
    * @param directory the folder
+   * @return the checkpoint, to be closed
+   * @throws ModelFormatException if a file is malformed, or index and shards disagree
+   * @throws IOException if a file cannot be read or mapped
+   */
+  public static Checkpoint open(Path directory) throws IOException {
+    return open(directory, FileAccess.MAPPED);
+  }
+
+  /**
+   * Checks and maps or copies the tensors of a folder. If it throws, nothing stays open or mapped.
+   *
+   * @param directory the folder
+   * @param access how the data comes into memory
    * @return the checkpoint, to be closed
    * @throws NoSuchFileException if there is no such folder, no checkpoint in it, or a file that its
    *     index names is missing
@@ -154,8 +174,10 @@ public final class Checkpoint implements AutoCloseable {
    * @throws UnsupportedModelException if a dtype is not supported, or all there is is a pickle file
    * @throws ModelFormatException if a file is malformed, or index and shards disagree
    * @throws IOException if a file cannot be read or mapped
+   * @throws org.graniteffm.runtime.InsufficientMemoryException if there is no memory for what a
+   *     file declares, or for a copy of it
    */
-  public static Checkpoint open(Path directory) throws IOException {
+  public static Checkpoint open(Path directory, FileAccess access) throws IOException {
     checkDirectory(directory);
     Path single = directory.resolve(SINGLE);
     Path index = directory.resolve(INDEX);
@@ -164,9 +186,9 @@ public final class Checkpoint implements AutoCloseable {
     try {
       Checkpoint checkpoint;
       if (isThere(single)) {
-        checkpoint = openSingle(directory, single, arena);
+        checkpoint = openSingle(directory, single, arena, access);
       } else if (isThere(index)) {
-        checkpoint = openSharded(directory, ShardIndex.read(index), arena);
+        checkpoint = openSharded(directory, ShardIndex.read(index), arena, access);
       } else {
         throw nothingIn(directory);
       }
@@ -192,33 +214,45 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   private static void checkDirectory(Path directory) throws IOException {
-    if (!Files.isDirectory(directory)) {
-      if (Files.notExists(directory)) {
-        throw new NoSuchFileException(Text.of(directory), null, "no such folder");
+    try {
+      if (!Files.readAttributes(directory, BasicFileAttributes.class).isDirectory()) {
+        throw new NotDirectoryException(Names.path(directory));
       }
-      throw new NotDirectoryException(Text.of(directory));
+    } catch (NoSuchFileException e) {
+      NoSuchFileException named =
+          new NoSuchFileException(Names.path(directory), null, "no such folder");
+      named.initCause(e);
+      throw named;
     }
   }
 
-  /** A link that leads nowhere is there: taking the next best file instead would be a guess. */
-  private static boolean isThere(Path file) {
-    return Files.exists(file, LinkOption.NOFOLLOW_LINKS);
+  /**
+   * A link that leads nowhere is there, and so may be what cannot be looked at: taking the next
+   * best file instead would be a guess.
+   */
+  private static boolean isThere(Path file) throws IOException {
+    try {
+      Files.readAttributes(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+      return true;
+    } catch (NoSuchFileException e) {
+      return false;
+    }
   }
 
-  private static Checkpoint openSingle(Path directory, Path single, Arena arena)
+  private static Checkpoint openSingle(Path directory, Path single, Arena arena, FileAccess access)
       throws IOException {
-    SafetensorsFile file = SafetensorsFile.open(single, arena);
+    SafetensorsFile file = SafetensorsFile.open(single, arena, access);
     Map<String, SafetensorsFile> fileOf = LinkedHashMap.newLinkedHashMap(file.tensors().size());
     file.tensors().keySet().forEach(name -> fileOf.put(name, file));
     return new Checkpoint(directory, arena, List.of(file), fileOf);
   }
 
-  private static Checkpoint openSharded(Path directory, ShardIndex index, Arena arena)
-      throws IOException {
+  private static Checkpoint openSharded(
+      Path directory, ShardIndex index, Arena arena, FileAccess access) throws IOException {
     List<SafetensorsFile> files = new ArrayList<>();
     Map<String, SafetensorsFile> fileOf = new LinkedHashMap<>();
     for (Map.Entry<String, Path> shard : index.shards().entrySet()) {
-      SafetensorsFile file = SafetensorsFile.open(shard.getValue(), arena);
+      SafetensorsFile file = SafetensorsFile.open(shard.getValue(), arena, access);
       index.checkHolds(shard.getKey(), file.tensors().keySet());
       file.tensors().keySet().forEach(name -> fileOf.put(name, file));
       files.add(file);
@@ -235,12 +269,12 @@ public final class Checkpoint implements AutoCloseable {
         return new UnsupportedModelException(
             "%s: %s, found only %s: pickle files are never read, convert it to safetensors"
                 .formatted(
-                    Text.of(directory), lookedFor, Names.quote(entry.getFileName().toString())));
+                    Names.path(directory), lookedFor, Names.quote(entry.getFileName().toString())));
       }
     } catch (DirectoryIteratorException e) {
       throw e.getCause();
     }
-    return new NoSuchFileException(Text.of(directory), null, "no checkpoint: " + lookedFor);
+    return new NoSuchFileException(Names.path(directory), null, "no checkpoint: " + lookedFor);
   }
 
   /**
@@ -297,11 +331,11 @@ public final class Checkpoint implements AutoCloseable {
     if (tensor == null) {
       throw new ModelFormatException(
           "%s: tensor %s: expected with shape %s, found none of that name"
-              .formatted(Text.of(directory), Names.quote(name), Arrays.toString(shape)));
+              .formatted(Names.path(directory), Names.quote(name), Arrays.toString(shape)));
     }
     SafetensorsFile file = fileOf.get(name);
     String where =
-        Text.of(file == null ? directory : file.path()) + ": tensor " + Names.quote(name);
+        Names.path(file == null ? directory : file.path()) + ": tensor " + Names.quote(name);
     if (!tensor.hasShape(shape)) {
       throw new ModelFormatException(
           "%s: shape: expected %s, found %s"
@@ -355,6 +389,27 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   /**
+   * Looks whether the mapped files are as they were: to be called before native code reads tensors,
+   * a few system calls in all. Files that were written to are reported once, as a warning to the
+   * logger {@code org.graniteffm.runtime.safetensors}; those that were replaced or deleted are
+   * fine, since what is mapped stays.
+   *
+   * @throws ModelFormatException if one was cut short, so that reading its tensors may kill the
+   *     process
+   * @throws IOException if a file's state cannot be read
+   */
+  public void checkFiles() throws IOException {
+    for (Path file : rewrittenFiles()) {
+      if (reported.add(file)) {
+        LOGGER.log(
+            Level.WARNING,
+            "{0}: was written to while in use, so results may be of neither version",
+            Names.path(file));
+      }
+    }
+  }
+
+  /**
    * Whether {@link #close} was called.
    *
    * @return true if the tensors are gone
@@ -365,7 +420,7 @@ public final class Checkpoint implements AutoCloseable {
 
   private void checkOpen() {
     if (isClosed()) {
-      throw new IllegalStateException("checkpoint " + Text.of(directory) + " is closed");
+      throw new IllegalStateException("checkpoint " + Names.path(directory) + " is closed");
     }
   }
 
@@ -387,6 +442,6 @@ public final class Checkpoint implements AutoCloseable {
   /** The folder and the number of tensors. */
   @Override
   public String toString() {
-    return "%s (%d tensors)".formatted(Text.of(directory), tensors.size());
+    return "%s (%d tensors)".formatted(Names.path(directory), tensors.size());
   }
 }

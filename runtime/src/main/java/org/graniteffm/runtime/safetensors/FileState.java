@@ -1,13 +1,13 @@
 package org.graniteffm.runtime.safetensors;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.util.Objects;
 import org.graniteffm.runtime.ModelFormatException;
+import org.graniteffm.runtime.RegularFile;
 
 /**
  * Which file a path leads to, and its size and age: what tells a changed file from a replaced one.
@@ -23,17 +23,7 @@ record FileState(Object key, long size, FileTime modified) {
    * @throws ModelFormatException if it is not a regular file: opening a pipe would block
    */
   static FileState of(Path file) throws IOException {
-    BasicFileAttributes attributes;
-    try {
-      attributes = Files.readAttributes(file, BasicFileAttributes.class);
-    } catch (NoSuchFileException e) {
-      NoSuchFileException named = new NoSuchFileException(Text.of(file), null, "no such file");
-      named.initCause(e);
-      throw named;
-    }
-    if (!attributes.isRegularFile()) {
-      throw new ModelFormatException(Text.of(file) + ": not a regular file");
-    }
+    BasicFileAttributes attributes = RegularFile.look(file);
     return new FileState(attributes.fileKey(), attributes.size(), attributes.lastModifiedTime());
   }
 

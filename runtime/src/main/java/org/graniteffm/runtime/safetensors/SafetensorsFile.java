@@ -3,6 +3,7 @@ package org.graniteffm.runtime.safetensors;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -12,12 +13,15 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
 import org.graniteffm.bindings.MappedFiles;
+import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.ModelFormatException;
+import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.UnsupportedModelException;
+import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
- * One safetensors file, its tensors mapped read-only where the file put them.
+ * One safetensors file, its tensors mapped read-only where the file put them, or copied.
  *
  * <p>The header is checked as strictly as the format text allows, before anything is mapped; of the
  * data no byte is read. Tensors may begin at any byte, so their segments have no alignment beyond
@@ -29,19 +33,24 @@ import org.graniteffm.runtime.tensor.Tensor;
  * <p>Source of the format: the README of huggingface/safetensors.
  */
 public final class SafetensorsFile {
+  private static final long COPY_BYTES = 1 << 26;
+
   private final Path path;
-  private final FileState state;
+  private final Path realPath; // through links, which may lead elsewhere later
+  private final FileState state; // null if it was copied
   private final Map<String, Tensor> tensors;
   private final Map<String, String> metadata;
   private final long byteSize;
 
   private SafetensorsFile(
       Path path,
+      Path realPath,
       FileState state,
       Map<String, Tensor> tensors,
       Map<String, String> metadata,
       long byteSize) {
     this.path = path;
+    this.realPath = realPath;
     this.state = state;
     this.tensors = tensors;
     this.metadata = metadata;
@@ -49,41 +58,90 @@ public final class SafetensorsFile {
   }
 
   /**
-   * Checks a file's header and maps its data. The file itself is closed again before this returns
-   * or throws; if it throws, nothing stays mapped.
+   * Checks a file's header and maps its data, as {@link #open(Path, Arena, FileAccess)} does.
    *
    * @param file a regular file, or a symbolic link to one
    * @param arena owns the mapping
    * @return the file
-   * @throws NoSuchFileException if there is no such file
-   * @throws UnsupportedModelException if a tensor's dtype is none of {@link
-   *     org.graniteffm.runtime.tensor.DType}
-   * @throws ModelFormatException if it is not a regular file or not what the format demands; the
-   *     message names the tensor and the field
+   * @throws ModelFormatException if it is not a regular file or not what the format demands
    * @throws IOException if it cannot be read or mapped
    * @throws IllegalStateException if the arena is closed
    */
   public static SafetensorsFile open(Path file, Arena arena) throws IOException {
+    return open(file, arena, FileAccess.MAPPED);
+  }
+
+  /**
+   * Checks a file's header and maps or copies its data. The file itself is closed again before this
+   * returns or throws; if it throws, nothing stays mapped once the arena is closed.
+   *
+   * @param file a regular file, or a symbolic link to one
+   * @param arena owns the mapping or the copy
+   * @param access how the data comes into memory
+   * @return the file
+   * @throws NoSuchFileException if there is no such file
+   * @throws UnsupportedModelException if a tensor's dtype is none of {@link
+   *     org.graniteffm.runtime.tensor.DType}
+   * @throws ModelFormatException if it is not a regular file or not what the format demands, the
+   *     message names the tensor and the field; or if it changed while it was read
+   * @throws IOException if it cannot be read or mapped
+   * @throws InsufficientMemoryException if there is no memory for the header or the copy
+   * @throws IllegalStateException if the arena is closed
+   */
+  public static SafetensorsFile open(Path file, Arena arena, FileAccess access) throws IOException {
     Objects.requireNonNull(arena, "arena");
     FileState before = FileState.of(file);
+    Path realPath = file.toRealPath();
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       long size = channel.size();
       FileState state = FileState.of(file);
       if (!state.isSameFile(before) || state.size() != size) {
-        throw new ModelFormatException(Text.of(file) + ": changed while it was opened");
+        throw changed(file);
       }
-      Header header = Header.read(channel, size, Text.of(file));
+      Header header = Header.read(channel, size, Names.path(file));
       long byteSize = size - header.dataStart();
-      // Fails, rather than maps too little, if the file was cut short since.
-      MemorySegment data = MappedFiles.mapReadOnly(channel, header.dataStart(), byteSize, arena);
+      boolean mapped = access == FileAccess.MAPPED;
+      // Mapping fails, rather than maps too little, if the file was cut short since.
+      MemorySegment data =
+          mapped
+              ? MappedFiles.mapReadOnly(channel, header.dataStart(), byteSize, arena)
+              : copy(channel, header.dataStart(), byteSize, arena, file);
+      if (!mapped && !FileState.of(file).equals(state)) {
+        throw changed(file); // what was read may be of both versions
+      }
       Map<String, Tensor> tensors = LinkedHashMap.newLinkedHashMap(header.tensors().size());
       for (TensorInfo info : header.tensors().values()) {
         MemorySegment part = data.asSlice(info.begin, info.byteSize());
-        tensors.put(info.name, Tensor.of(part, info.dtype, info.shape));
+        tensors.put(info.name, Tensor.ofFile(mapped ? file : null, part, info.dtype, info.shape));
       }
       return new SafetensorsFile(
-          file, state, Collections.unmodifiableMap(tensors), header.metadata(), byteSize);
+          file,
+          realPath,
+          mapped ? state : null,
+          Collections.unmodifiableMap(tensors),
+          header.metadata(),
+          byteSize);
+    } catch (OutOfMemoryError e) {
+      throw new InsufficientMemoryException(Names.path(file) + ": its header", before.size(), e);
     }
+  }
+
+  private static ModelFormatException changed(Path file) {
+    return new ModelFormatException(Names.path(file) + ": changed while it was opened");
+  }
+
+  private static MemorySegment copy(
+      FileChannel channel, long position, long size, Arena arena, Path file) throws IOException {
+    MemorySegment data = NativeMemory.allocate(arena, size, Names.path(file) + ": a copy of it");
+    for (long done = 0; done < size; ) {
+      ByteBuffer block = data.asSlice(done, Math.min(COPY_BYTES, size - done)).asByteBuffer();
+      int count = channel.read(block, position + done);
+      if (count <= 0) {
+        throw new ModelFormatException(Names.path(file) + ": cut short while its data was read");
+      }
+      done += count;
+    }
+    return data.asReadOnly();
   }
 
   /**
@@ -128,14 +186,18 @@ public final class SafetensorsFile {
    * narrows that window; nothing closes it.
    *
    * @return true if the same file was written to since, so that tensors may show new bytes; false
-   *     if it is untouched, or was replaced or deleted, which leaves the mapped bytes as they were
+   *     if it is untouched, or was replaced or deleted, which leaves the mapped bytes as they were,
+   *     or was copied
    * @throws ModelFormatException if the same file is shorter now
    * @throws IOException if its state cannot be read
    */
   public boolean isRewritten() throws IOException {
+    if (state == null) {
+      return false;
+    }
     FileState now;
     try {
-      now = FileState.of(path);
+      now = FileState.of(realPath);
     } catch (NoSuchFileException | ModelFormatException e) {
       return false; // deleted, or replaced by something else
     }
@@ -145,7 +207,7 @@ public final class SafetensorsFile {
     if (now.size() < state.size()) {
       throw new ModelFormatException(
           "%s: cut short while in use: expected %d bytes, found %d"
-              .formatted(Text.of(path), state.size(), now.size()));
+              .formatted(Names.path(path), state.size(), now.size()));
     }
     return !now.equals(state);
   }
@@ -153,6 +215,6 @@ public final class SafetensorsFile {
   /** The path and the number of tensors. */
   @Override
   public String toString() {
-    return "%s (%d tensors)".formatted(Text.of(path), tensors.size());
+    return "%s (%d tensors)".formatted(Names.path(path), tensors.size());
   }
 }

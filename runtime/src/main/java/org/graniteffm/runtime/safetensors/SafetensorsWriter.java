@@ -19,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
+import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.UnsupportedModelException;
 import org.graniteffm.runtime.tensor.DType;
@@ -80,11 +81,11 @@ public final class SafetensorsWriter {
     List<TensorInfo> layout = layOut(tensors, weightType);
     byte[] header = header(layout, tensors.keySet(), metadata);
     if (Files.isDirectory(file)) {
-      throw new FileAlreadyExistsException(Text.of(file), null, "is a folder");
+      throw new FileAlreadyExistsException(Names.path(file), null, "is a folder");
     }
     Path folder = file.toAbsolutePath().getParent();
     if (folder == null) {
-      throw new IllegalArgumentException("file: names no file: " + Text.of(file));
+      throw new IllegalArgumentException("file: names no file: " + Names.path(file));
     }
     Path temporary = null;
     try {
@@ -95,6 +96,10 @@ public final class SafetensorsWriter {
       }
       Files.move(
           temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } catch (OutOfMemoryError e) {
+      remove(temporary, e);
+      throw new InsufficientMemoryException(
+          Names.path(file) + ": a buffer to write it", TensorOutput.BUFFER_BYTES, e);
     } catch (IOException | RuntimeException | Error e) {
       remove(temporary, e);
       throw e;
@@ -260,9 +265,7 @@ public final class SafetensorsWriter {
         throw new UnsupportedModelException(
             "tensor " + Names.quote(info.name) + ": " + e.getMessage());
       } catch (InternalError e) {
-        // What the JVM makes of a mapped file that was cut short under it.
-        throw new IOException(
-            "tensor " + Names.quote(info.name) + ": the file it is mapped from was cut short", e);
+        throw tensors.get(info.name).cutShort(e);
       }
     }
     out.flush();

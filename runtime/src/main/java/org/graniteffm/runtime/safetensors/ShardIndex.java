@@ -15,6 +15,8 @@ import org.graniteffm.runtime.json.JsonReader;
 
 /** The index of a sharded checkpoint: which tensor stands in which file beside it. */
 final class ShardIndex {
+  private static final int LONGEST_NAME = 255; // of a file, on all platforms
+
   private final String source;
   private final Map<String, String> weightMap;
   private final SortedMap<String, Path> shards;
@@ -34,7 +36,7 @@ final class ShardIndex {
    * @throws IOException if it cannot be read
    */
   static ShardIndex read(Path file) throws IOException {
-    String source = Text.of(file);
+    String source = Names.path(file);
     JsonNode map = JsonReader.readObject(file, JsonReader.INDEX_LIMIT).get("weight_map");
     if (map == null || !map.isObject() || map.isEmpty()) {
       throw new ModelFormatException(
@@ -80,6 +82,7 @@ final class ShardIndex {
   /** No way out of the folder, on any platform: a colon is a drive or a stream on some. */
   private static boolean isPlainName(String name) {
     return !name.isEmpty()
+        && name.length() <= LONGEST_NAME
         && !name.equals(".")
         && !name.contains("..")
         && name.chars().noneMatch(c -> c == '/' || c == '\\' || c == ':' || c == 0);

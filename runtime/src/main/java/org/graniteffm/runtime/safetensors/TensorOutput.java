@@ -15,7 +15,7 @@ import org.graniteffm.runtime.tensor.Tensor;
  * <p>Copying first also keeps the kernel away from memory that may be a mapping cut short.
  */
 final class TensorOutput {
-  private static final int BUFFER_BYTES = 1 << 20;
+  static final int BUFFER_BYTES = 1 << 20;
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfFloat FLOAT =

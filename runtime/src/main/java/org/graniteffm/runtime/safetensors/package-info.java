@@ -17,9 +17,11 @@
  * <p><b>Threads.</b> An opened file or checkpoint is immutable and may be shared freely.
  *
  * <p><b>What a mapping cannot survive.</b> A file that is cut short while it is mapped makes Java
- * accesses throw {@link java.lang.InternalError}, and kills the process when native code reads it.
- * Keep checkpoints where no one writes to them in place; {@link
- * org.graniteffm.runtime.safetensors.Checkpoint#rewrittenFiles} tells when someone did.
+ * accesses throw (a tensor's methods an exception that names the file, a bare segment {@link
+ * java.lang.InternalError}), and kills the process when native code reads it. Keep checkpoints
+ * where no one writes to them in place, or open them {@link
+ * org.graniteffm.runtime.safetensors.FileAccess#COPIED}; {@link
+ * org.graniteffm.runtime.safetensors.Checkpoint#checkFiles} tells when someone did.
  *
  * <pre>{@code
  * try (Checkpoint checkpoint = Checkpoint.open(Path.of("granite"))) {

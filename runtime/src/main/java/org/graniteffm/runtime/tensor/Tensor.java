@@ -1,11 +1,15 @@
 package org.graniteffm.runtime.tensor;
 
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Objects;
+import org.graniteffm.runtime.ModelFormatException;
+import org.graniteffm.runtime.Names;
 
 /**
  * A view of numbers in a memory segment: element type, shape and strides.
@@ -28,12 +32,14 @@ public final class Tensor {
   private static final ValueLayout.OfDouble DOUBLE =
       ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+  private final Path file; // that the segment maps, or null
   private final MemorySegment segment;
   private final DType dtype;
   private final long[] shape;
   private final long[] strides;
 
-  private Tensor(MemorySegment segment, DType dtype, long[] shape, long[] strides) {
+  private Tensor(Path file, MemorySegment segment, DType dtype, long[] shape, long[] strides) {
+    this.file = file;
     this.segment = segment;
     this.dtype = dtype;
     this.shape = shape;
@@ -51,6 +57,22 @@ public final class Tensor {
    * @throws IndexOutOfBoundsException if the segment is too small
    */
   public static Tensor of(MemorySegment segment, DType dtype, long... shape) {
+    return ofFile(null, segment, dtype, shape);
+  }
+
+  /**
+   * Views the start of a mapped segment as a contiguous row-major tensor that knows its file: where
+   * its methods find that the file was cut short, they say so.
+   *
+   * @param file what the segment maps
+   * @param segment holds at least the product of the shape times the element size in bytes
+   * @param dtype the element type
+   * @param shape dimensions, each at least 0; none for a scalar
+   * @return the view, its segment cut to the exact size
+   * @throws IllegalArgumentException if a dimension is negative or the shape's size exceeds a long
+   * @throws IndexOutOfBoundsException if the segment is too small
+   */
+  public static Tensor ofFile(Path file, MemorySegment segment, DType dtype, long... shape) {
     Objects.requireNonNull(segment, "segment");
     long bytes = byteSize(dtype, shape);
     if (bytes > segment.byteSize()) {
@@ -58,7 +80,7 @@ public final class Tensor {
           "tensor %s %s needs %d bytes, segment has %d"
               .formatted(dtype, Arrays.toString(shape), bytes, segment.byteSize()));
     }
-    return new Tensor(segment.asSlice(0, bytes), dtype, shape.clone(), rowMajor(shape));
+    return new Tensor(file, segment.asSlice(0, bytes), dtype, shape.clone(), rowMajor(shape));
   }
 
   /**
@@ -69,9 +91,12 @@ public final class Tensor {
    * @param shape dimensions, each at least 0
    * @return the tensor
    * @throws IllegalArgumentException if a dimension is negative or the shape's size exceeds a long
+   * @throws org.graniteffm.runtime.InsufficientMemoryException if the memory cannot be had
    */
   public static Tensor allocate(Arena arena, DType dtype, long... shape) {
-    return of(arena.allocate(byteSize(dtype, shape), 64), dtype, shape);
+    long bytes = byteSize(dtype, shape);
+    String purpose = "tensor " + dtype + " " + Arrays.toString(shape);
+    return of(NativeMemory.allocate(arena, bytes, purpose), dtype, shape);
   }
 
   /**
@@ -289,12 +314,12 @@ public final class Tensor {
     long extent = 1;
     for (int i = 0; i < newShape.length; i++) {
       if (newShape[i] == 0) {
-        return new Tensor(segment.asSlice(0, 0), dtype, newShape, newStrides);
+        return new Tensor(file, segment.asSlice(0, 0), dtype, newShape, newStrides);
       }
       extent += (newShape[i] - 1) * newStrides[i];
     }
     MemorySegment part = segment.asSlice(offset * dtype.byteSize(), extent * dtype.byteSize());
-    return new Tensor(part, dtype, newShape, newStrides);
+    return new Tensor(file, part, dtype, newShape, newStrides);
   }
 
   /**
@@ -314,7 +339,7 @@ public final class Tensor {
     if (!isContiguous()) {
       throw new IllegalStateException("a tensor with gaps cannot be reshaped: " + this);
     }
-    return new Tensor(segment, dtype, newShape.clone(), rowMajor(newShape));
+    return new Tensor(file, segment, dtype, newShape.clone(), rowMajor(newShape));
   }
 
   /**
@@ -324,9 +349,15 @@ public final class Tensor {
    * @return the element of F32, F16, BF16 or F64
    * @throws IndexOutOfBoundsException if the index is outside the shape
    * @throws UnsupportedOperationException for other types
+   * @throws UncheckedIOException if it is mapped from a file that was cut short
    */
   public float getFloat(long... index) {
-    return floatAt(offset(index));
+    long offset = offset(index);
+    try {
+      return floatAt(offset);
+    } catch (InternalError e) {
+      throw uncheckedCutShort(e);
+    }
   }
 
   /**
@@ -336,43 +367,90 @@ public final class Tensor {
    * @return the element of I64, I32, U8, I8 or BOOL
    * @throws IndexOutOfBoundsException if the index is outside the shape
    * @throws UnsupportedOperationException for other types
+   * @throws UncheckedIOException if it is mapped from a file that was cut short
    */
   public long getLong(long... index) {
-    return longAt(offset(index));
+    long offset = offset(index);
+    try {
+      return longAt(offset);
+    } catch (InternalError e) {
+      throw uncheckedCutShort(e);
+    }
   }
 
   /**
    * Copies all elements out, row-major and widened.
    *
    * @return a new array
-   * @throws UnsupportedOperationException for types other than F32, F16, BF16 and F64
+   * @throws UnsupportedOperationException for types other than F32, F16, BF16 and F64, or if there
+   *     are more elements than an array holds
+   * @throws UncheckedIOException if they are mapped from a file that was cut short
    */
   public float[] toFloatArray() {
-    float[] out = new float[Math.toIntExact(elementCount())];
-    if (dtype == DType.F32 && isContiguous()) {
-      MemorySegment.copy(segment, FLOAT, 0, out, 0, out.length);
+    float[] out = new float[arrayLength()];
+    try {
+      if (dtype == DType.F32 && isContiguous()) {
+        MemorySegment.copy(segment, FLOAT, 0, out, 0, out.length);
+        return out;
+      }
+      long[] index = new long[shape.length];
+      for (int i = 0; i < out.length; i++, next(index)) {
+        out[i] = floatAt(offset(index));
+      }
       return out;
+    } catch (InternalError e) {
+      throw uncheckedCutShort(e);
     }
-    long[] index = new long[shape.length];
-    for (int i = 0; i < out.length; i++, next(index)) {
-      out[i] = floatAt(offset(index));
-    }
-    return out;
   }
 
   /**
    * Copies all elements out, row-major.
    *
    * @return a new array
-   * @throws UnsupportedOperationException for types other than I64, I32, U8, I8 and BOOL
+   * @throws UnsupportedOperationException for types other than I64, I32, U8, I8 and BOOL, or if
+   *     there are more elements than an array holds
+   * @throws UncheckedIOException if they are mapped from a file that was cut short
    */
   public long[] toLongArray() {
-    long[] out = new long[Math.toIntExact(elementCount())];
-    long[] index = new long[shape.length];
-    for (int i = 0; i < out.length; i++, next(index)) {
-      out[i] = longAt(offset(index));
+    long[] out = new long[arrayLength()];
+    try {
+      long[] index = new long[shape.length];
+      for (int i = 0; i < out.length; i++, next(index)) {
+        out[i] = longAt(offset(index));
+      }
+      return out;
+    } catch (InternalError e) {
+      throw uncheckedCutShort(e);
     }
-    return out;
+  }
+
+  private int arrayLength() {
+    long count = elementCount();
+    if (count > Integer.MAX_VALUE - 8) {
+      throw new UnsupportedOperationException("more elements than an array holds: " + this);
+    }
+    return (int) count;
+  }
+
+  /**
+   * What it means that reading the segment threw an error of the JVM: that is how it reports bytes
+   * behind the new end of a mapped file. The tensor's own methods know; this is for code that reads
+   * {@link #segment} itself.
+   *
+   * @param e what was caught
+   * @return to be thrown: names the file
+   * @throws InternalError itself if the tensor is in no file
+   */
+  public ModelFormatException cutShort(InternalError e) {
+    if (file == null) {
+      throw e;
+    }
+    return new ModelFormatException(Names.path(file) + ": was cut short while in use", e);
+  }
+
+  private UncheckedIOException uncheckedCutShort(InternalError e) {
+    ModelFormatException cause = cutShort(e);
+    return new UncheckedIOException(cause.getMessage(), cause);
   }
 
   /** Steps a row-major index; past the end it starts again at zero. */

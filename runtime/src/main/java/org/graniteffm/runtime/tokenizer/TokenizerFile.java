@@ -8,14 +8,11 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -23,8 +20,10 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
+import org.graniteffm.runtime.RegularFile;
 import org.graniteffm.runtime.UnsupportedModelException;
 import org.graniteffm.runtime.json.JsonFields;
 import org.graniteffm.runtime.json.JsonReader;
@@ -45,6 +44,9 @@ record TokenizerFile(
   private static final int MOST_ADDED = 1 << 14;
   private static final int LARGEST_ID = (1 << 24) - 1;
   private static final int LONGEST_TOKEN = 1 << 12;
+
+  /** Of a part other than the model's tables: a tree takes many times its text. */
+  private static final int MOST_NODES = 10_000;
 
   private static final String END =
       "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
@@ -93,24 +95,11 @@ record TokenizerFile(
           .build();
 
   static TokenizerFile read(Path file) throws IOException {
-    if (!Files.isRegularFile(file)) {
-      if (Files.notExists(file)) {
-        throw new NoSuchFileException(file.toString(), null, "no such file");
-      }
-      throw new ModelFormatException(file + ": not a regular file");
-    }
-    long limit = JsonReader.TOKENIZER_LIMIT;
-    if (Files.size(file) > limit) {
-      throw new ModelFormatException(
-          "%s: %d bytes, the limit for this kind of file is %d"
-              .formatted(file, Files.size(file), limit));
-    }
-    try (var in = Files.newInputStream(file)) {
-      byte[] bytes = in.readNBytes(Math.toIntExact(limit) + 1);
-      if (bytes.length > limit) {
-        throw new ModelFormatException(file + ": grew past the limit of " + limit + " bytes");
-      }
-      return parse(bytes, file.toString());
+    long size = RegularFile.look(file).size();
+    try {
+      return parse(JsonReader.readBytes(file, JsonReader.TOKENIZER_LIMIT), Names.path(file));
+    } catch (OutOfMemoryError e) {
+      throw new InsufficientMemoryException(Names.path(file) + ": its content", size, e);
     }
   }
 
@@ -128,7 +117,6 @@ record TokenizerFile(
       throw new ModelFormatException(source + ": not valid UTF-8", e);
     }
     try (JsonParser parser = FACTORY.createParser(text)) {
-      parser.setCodec(new ObjectMapper(FACTORY));
       return new Reader(parser, source).file(text);
     } catch (ModelFormatException e) {
       throw e;
@@ -177,7 +165,7 @@ record TokenizerFile(
           }
           case "post_processor" -> postProcessor(tree());
           case "decoder" -> decoder(tree());
-          default -> parser.skipChildren();
+          default -> skip(field);
         }
       }
       if (parser.nextToken() != null) {
@@ -192,12 +180,33 @@ record TokenizerFile(
       return new TokenizerFile(source, text, Map.copyOf(vocab), List.copyOf(added));
     }
 
+    /** The value at the parser's present token. */
     private JsonNode tree() throws IOException {
-      JsonNode node = parser.readValueAsTree();
+      String part = parser.currentName();
+      JsonNode node = JsonReader.tree(parser, MOST_NODES);
+      if (node == null) {
+        throw bad(part, "more than " + MOST_NODES + " values");
+      }
       if (!node.isNull() && !node.isObject()) {
         throw bad(parser.currentName(), "expected an object");
       }
       return node;
+    }
+
+    /** What is not looked at may be long, but not without bounds: its names are remembered. */
+    private void skip(String field) throws IOException {
+      int depth = 0;
+      int count = 0;
+      do {
+        if (++count > MOST_NODES) {
+          throw bad(Names.quote(field), "more than " + MOST_NODES + " values");
+        }
+        if (parser.currentToken().isStructStart()) {
+          depth++;
+        } else if (parser.currentToken().isStructEnd()) {
+          depth--;
+        }
+      } while (depth > 0 && parser.nextToken() != null);
     }
 
     private void model() throws IOException {
@@ -233,7 +242,7 @@ record TokenizerFile(
           }
           case "vocab" -> vocab();
           case "merges" -> merges();
-          default -> parser.skipChildren();
+          default -> skip(field);
         }
       }
       for (String field : List.of("type", "vocab", "merges")) {
@@ -306,7 +315,7 @@ record TokenizerFile(
         if (added.size() == MOST_ADDED) {
           throw bad("added_tokens", "more than " + MOST_ADDED + " tokens");
         }
-        JsonNode node = parser.readValueAsTree();
+        JsonNode node = tree();
         JsonFields fields = new JsonFields(node, source + ": added_tokens");
         String content =
             fields.string("content").orElseThrow(() -> bad("added_tokens.content", "missing"));

@@ -3,6 +3,7 @@ package org.graniteffm.runtime.tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.UnsupportedModelException;
 
@@ -18,9 +19,13 @@ public final class Tokenizers {
    * @throws UnsupportedModelException if the file asks for a part that is not supported
    * @throws ModelFormatException if the file is malformed or inconsistent
    * @throws IOException if it cannot be read, or the tokenizer's native library cannot be loaded
+   * @throws org.graniteffm.runtime.InsufficientMemoryException if the heap has no room for it
    */
   public static Tokenizer open(Path path) throws IOException {
-    Path file = Files.isDirectory(path) ? path.resolve("tokenizer.json") : path;
+    boolean folder =
+        !Files.notExists(path)
+            && Files.readAttributes(path, BasicFileAttributes.class).isDirectory();
+    Path file = folder ? path.resolve("tokenizer.json") : path;
     return DjlTokenizer.open(TokenizerFile.read(file));
   }
 }

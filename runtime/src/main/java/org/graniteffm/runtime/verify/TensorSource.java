@@ -1,6 +1,7 @@
 package org.graniteffm.runtime.verify;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -72,8 +73,11 @@ public final class TensorSource {
       throw wrong(name, "I64 [batch, tokens]", tensor);
     }
     long[] values = longs(name);
+    if (values.length == 0) {
+      throw wrong(name, "at least one element", tensor); // and a bound for both dimensions
+    }
     int columns = (int) tensor.size(1);
-    int[][] rows = new int[Math.toIntExact(tensor.size(0))][columns];
+    int[][] rows = new int[(int) tensor.size(0)][columns];
     for (int i = 0; i < values.length; i++) {
       if (values[i] != (int) values[i]) {
         throw new ModelFormatException(
@@ -102,7 +106,7 @@ public final class TensorSource {
     try {
       MemorySegment.copy(tensor.segment(), 0, copy.segment(), 0, tensor.segment().byteSize());
     } catch (InternalError e) {
-      throw cutShort(e);
+      throw tensor.cutShort(e);
     }
     return copy;
   }
@@ -132,8 +136,8 @@ public final class TensorSource {
     checkSize(name, tensor);
     try {
       return tensor.toLongArray();
-    } catch (InternalError e) {
-      throw cutShort(e);
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
     }
   }
 
@@ -146,8 +150,8 @@ public final class TensorSource {
     checkSize(name, tensor);
     try {
       return tensor.toFloatArray();
-    } catch (InternalError e) {
-      throw cutShort(e);
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
     }
   }
 
@@ -166,9 +170,5 @@ public final class TensorSource {
                 expected,
                 found.dtype(),
                 Arrays.toString(found.shape())));
-  }
-
-  private IOException cutShort(InternalError e) {
-    return new IOException(file.path() + ": was cut short while it was read", e);
   }
 }

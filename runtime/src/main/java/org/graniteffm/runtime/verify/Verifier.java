@@ -29,6 +29,7 @@ import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.model.KvCache;
 import org.graniteffm.runtime.model.Precision;
 import org.graniteffm.runtime.ops.Workers;
+import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.safetensors.SafetensorsWriter;
 import org.graniteffm.runtime.tensor.DType;
 import org.graniteffm.runtime.tensor.Tensor;
@@ -39,6 +40,18 @@ public final class Verifier {
   private final Arithmetic arithmetic;
   private final Precision precision;
   private final Workers workers;
+  private final FileAccess access;
+
+  /**
+   * Makes a verifier of mapped models.
+   *
+   * @param arithmetic which of a case's tolerances to hold results to
+   * @param precision to compute in
+   * @param workers to compute with; not closed
+   */
+  public Verifier(Arithmetic arithmetic, Precision precision, Workers workers) {
+    this(arithmetic, precision, workers, FileAccess.MAPPED);
+  }
 
   /**
    * Makes a verifier.
@@ -46,11 +59,13 @@ public final class Verifier {
    * @param arithmetic which of a case's tolerances to hold results to
    * @param precision to compute in
    * @param workers to compute with; not closed
+   * @param access how a case's weights come into memory
    */
-  public Verifier(Arithmetic arithmetic, Precision precision, Workers workers) {
+  public Verifier(Arithmetic arithmetic, Precision precision, Workers workers, FileAccess access) {
     this.arithmetic = arithmetic;
     this.precision = precision;
     this.workers = workers;
+    this.access = access;
   }
 
   /**
@@ -124,7 +139,9 @@ public final class Verifier {
 
     private GraniteForCausalLM model() throws IOException {
       if (model == null) {
-        model = GraniteForCausalLM.load(goldenCase.directory(), workers).withPrecision(precision);
+        model =
+            GraniteForCausalLM.load(goldenCase.directory(), workers, access)
+                .withPrecision(precision);
       }
       return model;
     }

@@ -58,6 +58,21 @@ class InspectCommandTest {
   }
 
   @Test
+  void needsAreThoseOfTheContextAndBatchAskedFor() throws IOException {
+    JsonNode facts = json("inspect", "--json", "--context", "100", "--batch", "3");
+    assertEquals(100, facts.get("context_tokens").asLong());
+    JsonNode needed = facts.get("needed_bytes");
+    assertEquals(3L * 100 * 6 * 2 * 4 * 32 * 4, needed.get("cache").asLong());
+    long mapped = needed.get("allocated").asLong();
+    assertTrue(mapped > needed.get("cache").asLong() + needed.get("activations").asLong());
+    assertEquals(
+        facts.get("memory_bytes").get("weights_mapped").asLong(),
+        needed.get("allocated_disable_mmap").asLong() - mapped);
+    CommandLineRun.of("inspect", "--batch", "0").misused("--batch", "legal are batch 1 to 512");
+    CommandLineRun.of("inspect", "--context", "0").misused("--context", "tokens: 0");
+  }
+
+  @Test
   void fileMayBeNamed() throws IOException {
     String file = DemoModel.directory().resolve("model.safetensors").toString();
     JsonNode facts = json("inspect", file, "--json");

@@ -51,6 +51,13 @@ final class JsonReaderTest {
   }
 
   @Test
+  void valuesInOneFileAreBounded() {
+    String many = "{\"a\":[" + "0,".repeat(1 << 21) + "0]}";
+    ModelFormatException e = assertThrows(ModelFormatException.class, () -> parse(many));
+    assertTrue(e.getMessage().contains("more than 2097152 values"), e::getMessage);
+  }
+
+  @Test
   void pythonsNumbersAreTokens() throws IOException {
     JsonNode node = parse("{\"a\":NaN,\"b\":Infinity,\"c\":-Infinity,\"d\":1e400}");
     assertTrue(Double.isNaN(node.get("a").doubleValue()));

@@ -340,9 +340,9 @@ final class CheckpointTest {
   void closedCheckpointHoldsNothing() throws IOException {
     twoShards();
     Checkpoint checkpoint = Checkpoint.open(folder);
-    assertEquals(2, TestFiles.held(folder).size(), "two mappings and no open file");
+    assertEquals(2, OpenFiles.below(folder).size(), "two mappings and no open file");
     checkpoint.close();
-    assertEquals(List.of(), TestFiles.held(folder));
+    assertEquals(List.of(), OpenFiles.below(folder));
   }
 
   @Test
@@ -356,18 +356,18 @@ final class CheckpointTest {
     for (int size = 0; size < good.length; size++) {
       Files.write(folder.resolve("3.safetensors"), Arrays.copyOf(good, size));
       assertRefused(ModelFormatException.class, "3.safetensors");
-      assertEquals(List.of(), TestFiles.held(folder));
+      assertEquals(List.of(), OpenFiles.below(folder));
     }
     Files.delete(folder.resolve("3.safetensors"));
     assertInstanceOf(
         NoSuchFileException.class,
         assertThrows(IOException.class, () -> Checkpoint.open(folder).close()));
-    assertEquals(List.of(), TestFiles.held(folder));
+    assertEquals(List.of(), OpenFiles.below(folder));
     shard("3.safetensors", "d", 2);
     assertRefused(ModelFormatException.class, "\"d\"");
-    assertEquals(List.of(), TestFiles.held(folder));
+    assertEquals(List.of(), OpenFiles.below(folder));
     TestFiles.write(folder.resolve("3.safetensors"), "{}", 0);
     assertRefused(ModelFormatException.class, "\"c\"");
-    assertEquals(List.of(), TestFiles.held(folder));
+    assertEquals(List.of(), OpenFiles.below(folder));
   }
 }

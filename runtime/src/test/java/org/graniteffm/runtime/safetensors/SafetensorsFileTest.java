@@ -486,9 +486,9 @@ final class SafetensorsFileTest {
     Path path = write(ONE, 8);
     try (Arena own = Arena.ofConfined()) {
       SafetensorsFile.open(path, own);
-      assertEquals(1, TestFiles.held(folder).size(), "exactly the mapping");
+      assertEquals(1, OpenFiles.below(folder).size(), "exactly the mapping");
     }
-    assertEquals(List.of(), TestFiles.held(folder));
+    assertEquals(List.of(), OpenFiles.below(folder));
   }
 
   @Test
@@ -503,7 +503,7 @@ final class SafetensorsFileTest {
     for (byte[] bytes : bad) {
       Path path = write(bytes);
       refused(path);
-      assertEquals(List.of(), TestFiles.held(folder), () -> "cut to " + bytes.length);
+      assertEquals(List.of(), OpenFiles.below(folder), () -> "cut to " + bytes.length);
     }
   }
 

@@ -6,11 +6,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 
 /** Files made by hand, so that reader and writer are not each other's only witness. */
 final class TestFiles {
@@ -51,32 +48,5 @@ final class TestFiles {
   static Path pipe(Path file) throws IOException, InterruptedException {
     assertEquals(0, new ProcessBuilder("mkfifo", file.toString()).inheritIO().start().waitFor());
     return file;
-  }
-
-  /** What this process has open or mapped below a folder; Linux only. */
-  static List<String> held(Path folder) throws IOException {
-    String prefix = folder.toRealPath().toString();
-    List<String> held = new ArrayList<>();
-    for (String line : Files.readAllLines(Path.of("/proc/self/maps"))) {
-      if (line.contains(prefix)) {
-        held.add(line);
-      }
-    }
-    try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
-      for (Path descriptor : descriptors) {
-        if (Files.isSymbolicLink(descriptor) && target(descriptor).startsWith(prefix)) {
-          held.add(target(descriptor));
-        }
-      }
-    }
-    return held;
-  }
-
-  private static String target(Path descriptor) {
-    try {
-      return Files.readSymbolicLink(descriptor).toString();
-    } catch (IOException e) {
-      return ""; // closed meanwhile: the listing's own
-    }
   }
 }

@@ -52,6 +52,16 @@ class TokenizerFileTest {
     return demo.replace(old, to.replace('\'', '"'));
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"normalizer", "padding", "unheard_of"})
+  void partsBesideTheTablesAreBounded(String field) {
+    String many = "[" + "{},".repeat(10_000) + "{}]";
+    String json = "{\"" + field + "\":{\"type\":\"Sequence\",\"normalizers\":" + many + "}}";
+    ModelFormatException e = assertThrows(ModelFormatException.class, () -> open(json));
+    assertTrue(e.getMessage().contains(field), e::getMessage);
+    assertTrue(e.getMessage().contains("more than 10000 values"), e::getMessage);
+  }
+
   @Test
   void compactCopyOpens() throws Exception {
     try (Tokenizer tokenizer = open(demo)) {
