@@ -2,161 +2,138 @@
 
 package org.graniteffm.bindings.generated;
 
-import static java.lang.foreign.MemoryLayout.PathElement.*;
-import static java.lang.foreign.ValueLayout.*;
-
-import java.lang.foreign.*;
 import java.lang.invoke.*;
+import java.lang.foreign.*;
+import java.nio.ByteOrder;
 import java.util.*;
 import java.util.function.*;
 import java.util.stream.*;
 
+import static java.lang.foreign.ValueLayout.*;
+import static java.lang.foreign.MemoryLayout.PathElement.*;
+
 public class granite_kernels_h extends granite_kernels_h$shared {
 
-  granite_kernels_h() {
-    // Should not be called directly
-  }
+    granite_kernels_h() {
+        // Should not be called directly
+    }
 
-  static final Arena LIBRARY_ARENA = Arena.ofAuto();
+    static final Arena LIBRARY_ARENA = Arena.ofAuto();
 
-  static final SymbolLookup SYMBOL_LOOKUP =
-      SymbolLookup.loaderLookup().or(Linker.nativeLinker().defaultLookup());
+    static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
+            .or(Linker.nativeLinker().defaultLookup());
 
-  private static final int GK_ABI_VERSION = (int) 2L;
+    private static final int GK_ABI_VERSION = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define GK_ABI_VERSION 2
+     * }
+     */
+    public static int GK_ABI_VERSION() {
+        return GK_ABI_VERSION;
+    }
+    private static final int GK_F32 = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gk_dtype.GK_F32 = 0
+     * }
+     */
+    public static int GK_F32() {
+        return GK_F32;
+    }
+    private static final int GK_F16 = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum gk_dtype.GK_F16 = 1
+     * }
+     */
+    public static int GK_F16() {
+        return GK_F16;
+    }
+    private static final int GK_BF16 = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum gk_dtype.GK_BF16 = 2
+     * }
+     */
+    public static int GK_BF16() {
+        return GK_BF16;
+    }
+    private static final int GK_OK = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gk_status.GK_OK = 0
+     * }
+     */
+    public static int GK_OK() {
+        return GK_OK;
+    }
+    private static final int GK_EINVAL = (int)-1L;
+    /**
+     * {@snippet lang=c :
+     * enum gk_status.GK_EINVAL = -1
+     * }
+     */
+    public static int GK_EINVAL() {
+        return GK_EINVAL;
+    }
+    private static final int GK_EINDEX = (int)-2L;
+    /**
+     * {@snippet lang=c :
+     * enum gk_status.GK_EINDEX = -2
+     * }
+     */
+    public static int GK_EINDEX() {
+        return GK_EINDEX;
+    }
+    private static final int GK_GELU = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum gk_activation.GK_GELU = 0
+     * }
+     */
+    public static int GK_GELU() {
+        return GK_GELU;
+    }
+    private static final int GK_GELU_TANH = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum gk_activation.GK_GELU_TANH = 1
+     * }
+     */
+    public static int GK_GELU_TANH() {
+        return GK_GELU_TANH;
+    }
+    private static final int GK_QUICK_GELU = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum gk_activation.GK_QUICK_GELU = 2
+     * }
+     */
+    public static int GK_QUICK_GELU() {
+        return GK_QUICK_GELU;
+    }
+    private static final int GK_RELU = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum gk_activation.GK_RELU = 3
+     * }
+     */
+    public static int GK_RELU() {
+        return GK_RELU;
+    }
+    private static final int GK_RELU2 = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum gk_activation.GK_RELU2 = 4
+     * }
+     */
+    public static int GK_RELU2() {
+        return GK_RELU2;
+    }
 
-  /**
-   * {@snippet lang=c :
-   * #define GK_ABI_VERSION 2
-   * }
-   */
-  public static int GK_ABI_VERSION() {
-    return GK_ABI_VERSION;
-  }
-
-  private static final int GK_F32 = (int) 0L;
-
-  /**
-   * {@snippet lang=c :
-   * enum gk_dtype.GK_F32 = 0
-   * }
-   */
-  public static int GK_F32() {
-    return GK_F32;
-  }
-
-  private static final int GK_F16 = (int) 1L;
-
-  /**
-   * {@snippet lang=c :
-   * enum gk_dtype.GK_F16 = 1
-   * }
-   */
-  public static int GK_F16() {
-    return GK_F16;
-  }
-
-  private static final int GK_BF16 = (int) 2L;
-
-  /**
-   * {@snippet lang=c :
-   * enum gk_dtype.GK_BF16 = 2
-   * }
-   */
-  public static int GK_BF16() {
-    return GK_BF16;
-  }
-
-  private static final int GK_OK = (int) 0L;
-
-  /**
-   * {@snippet lang=c :
-   * enum gk_status.GK_OK = 0
-   * }
-   */
-  public static int GK_OK() {
-    return GK_OK;
-  }
-
-  private static final int GK_EINVAL = (int) -1L;
-
-  /**
-   * {@snippet lang=c :
-   * enum gk_status.GK_EINVAL = -1
-   * }
-   */
-  public static int GK_EINVAL() {
-    return GK_EINVAL;
-  }
-
-  private static final int GK_EINDEX = (int) -2L;
-
-  /**
-   * {@snippet lang=c :
-   * enum gk_status.GK_EINDEX = -2
-   * }
-   */
-  public static int GK_EINDEX() {
-    return GK_EINDEX;
-  }
-
-  private static final int GK_GELU = (int) 0L;
-
-  /**
-   * {@snippet lang=c :
-   * enum gk_activation.GK_GELU = 0
-   * }
-   */
-  public static int GK_GELU() {
-    return GK_GELU;
-  }
-
-  private static final int GK_GELU_TANH = (int) 1L;
-
-  /**
-   * {@snippet lang=c :
-   * enum gk_activation.GK_GELU_TANH = 1
-   * }
-   */
-  public static int GK_GELU_TANH() {
-    return GK_GELU_TANH;
-  }
-
-  private static final int GK_QUICK_GELU = (int) 2L;
-
-  /**
-   * {@snippet lang=c :
-   * enum gk_activation.GK_QUICK_GELU = 2
-   * }
-   */
-  public static int GK_QUICK_GELU() {
-    return GK_QUICK_GELU;
-  }
-
-  private static final int GK_RELU = (int) 3L;
-
-  /**
-   * {@snippet lang=c :
-   * enum gk_activation.GK_RELU = 3
-   * }
-   */
-  public static int GK_RELU() {
-    return GK_RELU;
-  }
-
-  private static final int GK_RELU2 = (int) 4L;
-
-  /**
-   * {@snippet lang=c :
-   * enum gk_activation.GK_RELU2 = 4
-   * }
-   */
-  public static int GK_RELU2() {
-    return GK_RELU2;
-  }
-
-  private static class gk_act_mul_f32 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.of(
+    private static class gk_act_mul_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             granite_kernels_h.C_INT,
             granite_kernels_h.C_INT,
             granite_kernels_h.C_POINTER,
@@ -166,164 +143,130 @@ public class granite_kernels_h extends granite_kernels_h$shared {
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG);
+            granite_kernels_h.C_LONG
+        );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_act_mul_f32");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_act_mul_f32");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_act_mul_f32(int32_t activation, const float *gate, int64_t gate_stride, const float *up, int64_t up_stride, int64_t rows, int64_t cols, float *out, int64_t out_stride)
-   * }
-   */
-  public static FunctionDescriptor gk_act_mul_f32$descriptor() {
-    return gk_act_mul_f32.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_act_mul_f32(int32_t activation, const float *gate, int64_t gate_stride, const float *up, int64_t up_stride, int64_t rows, int64_t cols, float *out, int64_t out_stride)
-   * }
-   */
-  public static MethodHandle gk_act_mul_f32$handle() {
-    return gk_act_mul_f32.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_act_mul_f32(int32_t activation, const float *gate, int64_t gate_stride, const float *up, int64_t up_stride, int64_t rows, int64_t cols, float *out, int64_t out_stride)
-   * }
-   */
-  public static MemorySegment gk_act_mul_f32$address() {
-    return gk_act_mul_f32.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * int32_t gk_act_mul_f32(int32_t activation, const float *gate, int64_t gate_stride, const float *up, int64_t up_stride, int64_t rows, int64_t cols, float *out, int64_t out_stride)
-   * }
-   */
-  public static int gk_act_mul_f32(
-      int activation,
-      MemorySegment gate,
-      long gate_stride,
-      MemorySegment up,
-      long up_stride,
-      long rows,
-      long cols,
-      MemorySegment out,
-      long out_stride) {
-    var mh$ = gk_act_mul_f32.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall(
-            "gk_act_mul_f32",
-            activation,
-            gate,
-            gate_stride,
-            up,
-            up_stride,
-            rows,
-            cols,
-            out,
-            out_stride);
-      }
-      return (int)
-          mh$.invokeExact(
-              activation, gate, gate_stride, up, up_stride, rows, cols, out, out_stride);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static class gk_add_scaled_f32 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.ofVoid(
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gk_act_mul_f32(int32_t activation, const float *gate, int64_t gate_stride, const float *up, int64_t up_stride, int64_t rows, int64_t cols, float *out, int64_t out_stride)
+     * }
+     */
+    public static FunctionDescriptor gk_act_mul_f32$descriptor() {
+        return gk_act_mul_f32.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gk_act_mul_f32(int32_t activation, const float *gate, int64_t gate_stride, const float *up, int64_t up_stride, int64_t rows, int64_t cols, float *out, int64_t out_stride)
+     * }
+     */
+    public static MethodHandle gk_act_mul_f32$handle() {
+        return gk_act_mul_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gk_act_mul_f32(int32_t activation, const float *gate, int64_t gate_stride, const float *up, int64_t up_stride, int64_t rows, int64_t cols, float *out, int64_t out_stride)
+     * }
+     */
+    public static MemorySegment gk_act_mul_f32$address() {
+        return gk_act_mul_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gk_act_mul_f32(int32_t activation, const float *gate, int64_t gate_stride, const float *up, int64_t up_stride, int64_t rows, int64_t cols, float *out, int64_t out_stride)
+     * }
+     */
+    public static int gk_act_mul_f32(int activation, MemorySegment gate, long gate_stride, MemorySegment up, long up_stride, long rows, long cols, MemorySegment out, long out_stride) {
+        var mh$ = gk_act_mul_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_act_mul_f32", activation, gate, gate_stride, up, up_stride, rows, cols, out, out_stride);
+            }
+            return (int)mh$.invokeExact(activation, gate, gate_stride, up, up_stride, rows, cols, out, out_stride);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_add_scaled_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_FLOAT,
             granite_kernels_h.C_LONG,
-            granite_kernels_h.C_LONG);
+            granite_kernels_h.C_LONG
+        );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_add_scaled_f32");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_add_scaled_f32");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * void gk_add_scaled_f32(float *x, int64_t x_stride, const float *y, int64_t y_stride, float scale, int64_t rows, int64_t cols)
-   * }
-   */
-  public static FunctionDescriptor gk_add_scaled_f32$descriptor() {
-    return gk_add_scaled_f32.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * void gk_add_scaled_f32(float *x, int64_t x_stride, const float *y, int64_t y_stride, float scale, int64_t rows, int64_t cols)
-   * }
-   */
-  public static MethodHandle gk_add_scaled_f32$handle() {
-    return gk_add_scaled_f32.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * void gk_add_scaled_f32(float *x, int64_t x_stride, const float *y, int64_t y_stride, float scale, int64_t rows, int64_t cols)
-   * }
-   */
-  public static MemorySegment gk_add_scaled_f32$address() {
-    return gk_add_scaled_f32.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * void gk_add_scaled_f32(float *x, int64_t x_stride, const float *y, int64_t y_stride, float scale, int64_t rows, int64_t cols)
-   * }
-   */
-  public static void gk_add_scaled_f32(
-      MemorySegment x,
-      long x_stride,
-      MemorySegment y,
-      long y_stride,
-      float scale,
-      long rows,
-      long cols) {
-    var mh$ = gk_add_scaled_f32.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall("gk_add_scaled_f32", x, x_stride, y, y_stride, scale, rows, cols);
-      }
-      mh$.invokeExact(x, x_stride, y, y_stride, scale, rows, cols);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static class gk_attention_f32 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.ofVoid(
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_add_scaled_f32(float *x, int64_t x_stride, const float *y, int64_t y_stride, float scale, int64_t rows, int64_t cols)
+     * }
+     */
+    public static FunctionDescriptor gk_add_scaled_f32$descriptor() {
+        return gk_add_scaled_f32.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_add_scaled_f32(float *x, int64_t x_stride, const float *y, int64_t y_stride, float scale, int64_t rows, int64_t cols)
+     * }
+     */
+    public static MethodHandle gk_add_scaled_f32$handle() {
+        return gk_add_scaled_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_add_scaled_f32(float *x, int64_t x_stride, const float *y, int64_t y_stride, float scale, int64_t rows, int64_t cols)
+     * }
+     */
+    public static MemorySegment gk_add_scaled_f32$address() {
+        return gk_add_scaled_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_add_scaled_f32(float *x, int64_t x_stride, const float *y, int64_t y_stride, float scale, int64_t rows, int64_t cols)
+     * }
+     */
+    public static void gk_add_scaled_f32(MemorySegment x, long x_stride, MemorySegment y, long y_stride, float scale, long rows, long cols) {
+        var mh$ = gk_add_scaled_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_add_scaled_f32", x, x_stride, y, y_stride, scale, rows, cols);
+            }
+            mh$.invokeExact(x, x_stride, y, y_stride, scale, rows, cols);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_attention_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
@@ -336,108 +279,65 @@ public class granite_kernels_h extends granite_kernels_h$shared {
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_FLOAT,
             granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG);
+            granite_kernels_h.C_LONG
+        );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_attention_f32");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_attention_f32");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * void gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
-   * }
-   */
-  public static FunctionDescriptor gk_attention_f32$descriptor() {
-    return gk_attention_f32.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * void gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
-   * }
-   */
-  public static MethodHandle gk_attention_f32$handle() {
-    return gk_attention_f32.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * void gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
-   * }
-   */
-  public static MemorySegment gk_attention_f32$address() {
-    return gk_attention_f32.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * void gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
-   * }
-   */
-  public static void gk_attention_f32(
-      MemorySegment q,
-      long q_stride,
-      long heads,
-      long rows,
-      MemorySegment k,
-      MemorySegment v,
-      long kv_stride,
-      long past,
-      MemorySegment key_mask,
-      long head_dim,
-      float scale,
-      MemorySegment out,
-      long out_stride) {
-    var mh$ = gk_attention_f32.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall(
-            "gk_attention_f32",
-            q,
-            q_stride,
-            heads,
-            rows,
-            k,
-            v,
-            kv_stride,
-            past,
-            key_mask,
-            head_dim,
-            scale,
-            out,
-            out_stride);
-      }
-      mh$.invokeExact(
-          q,
-          q_stride,
-          heads,
-          rows,
-          k,
-          v,
-          kv_stride,
-          past,
-          key_mask,
-          head_dim,
-          scale,
-          out,
-          out_stride);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static class gk_attention_bf16 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.ofVoid(
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
+     * }
+     */
+    public static FunctionDescriptor gk_attention_f32$descriptor() {
+        return gk_attention_f32.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
+     * }
+     */
+    public static MethodHandle gk_attention_f32$handle() {
+        return gk_attention_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
+     * }
+     */
+    public static MemorySegment gk_attention_f32$address() {
+        return gk_attention_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
+     * }
+     */
+    public static void gk_attention_f32(MemorySegment q, long q_stride, long heads, long rows, MemorySegment k, MemorySegment v, long kv_stride, long past, MemorySegment key_mask, long head_dim, float scale, MemorySegment out, long out_stride) {
+        var mh$ = gk_attention_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_attention_f32", q, q_stride, heads, rows, k, v, kv_stride, past, key_mask, head_dim, scale, out, out_stride);
+            }
+            mh$.invokeExact(q, q_stride, heads, rows, k, v, kv_stride, past, key_mask, head_dim, scale, out, out_stride);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_attention_bf16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
@@ -450,108 +350,65 @@ public class granite_kernels_h extends granite_kernels_h$shared {
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_FLOAT,
             granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG);
+            granite_kernels_h.C_LONG
+        );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_attention_bf16");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_attention_bf16");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * void gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
-   * }
-   */
-  public static FunctionDescriptor gk_attention_bf16$descriptor() {
-    return gk_attention_bf16.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * void gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
-   * }
-   */
-  public static MethodHandle gk_attention_bf16$handle() {
-    return gk_attention_bf16.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * void gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
-   * }
-   */
-  public static MemorySegment gk_attention_bf16$address() {
-    return gk_attention_bf16.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * void gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
-   * }
-   */
-  public static void gk_attention_bf16(
-      MemorySegment q,
-      long q_stride,
-      long heads,
-      long rows,
-      MemorySegment k,
-      MemorySegment v,
-      long kv_stride,
-      long past,
-      MemorySegment key_mask,
-      long head_dim,
-      float scale,
-      MemorySegment out,
-      long out_stride) {
-    var mh$ = gk_attention_bf16.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall(
-            "gk_attention_bf16",
-            q,
-            q_stride,
-            heads,
-            rows,
-            k,
-            v,
-            kv_stride,
-            past,
-            key_mask,
-            head_dim,
-            scale,
-            out,
-            out_stride);
-      }
-      mh$.invokeExact(
-          q,
-          q_stride,
-          heads,
-          rows,
-          k,
-          v,
-          kv_stride,
-          past,
-          key_mask,
-          head_dim,
-          scale,
-          out,
-          out_stride);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static class gk_attention_probs_f32 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.ofVoid(
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
+     * }
+     */
+    public static FunctionDescriptor gk_attention_bf16$descriptor() {
+        return gk_attention_bf16.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
+     * }
+     */
+    public static MethodHandle gk_attention_bf16$handle() {
+        return gk_attention_bf16.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
+     * }
+     */
+    public static MemorySegment gk_attention_bf16$address() {
+        return gk_attention_bf16.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
+     * }
+     */
+    public static void gk_attention_bf16(MemorySegment q, long q_stride, long heads, long rows, MemorySegment k, MemorySegment v, long kv_stride, long past, MemorySegment key_mask, long head_dim, float scale, MemorySegment out, long out_stride) {
+        var mh$ = gk_attention_bf16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_attention_bf16", q, q_stride, heads, rows, k, v, kv_stride, past, key_mask, head_dim, scale, out, out_stride);
+            }
+            mh$.invokeExact(q, q_stride, heads, rows, k, v, kv_stride, past, key_mask, head_dim, scale, out, out_stride);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_attention_probs_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
@@ -563,105 +420,65 @@ public class granite_kernels_h extends granite_kernels_h$shared {
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_FLOAT,
             granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG);
+            granite_kernels_h.C_LONG
+        );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_attention_probs_f32");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_attention_probs_f32");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * void gk_attention_probs_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *p, int64_t p_head_stride)
-   * }
-   */
-  public static FunctionDescriptor gk_attention_probs_f32$descriptor() {
-    return gk_attention_probs_f32.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * void gk_attention_probs_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *p, int64_t p_head_stride)
-   * }
-   */
-  public static MethodHandle gk_attention_probs_f32$handle() {
-    return gk_attention_probs_f32.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * void gk_attention_probs_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *p, int64_t p_head_stride)
-   * }
-   */
-  public static MemorySegment gk_attention_probs_f32$address() {
-    return gk_attention_probs_f32.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * void gk_attention_probs_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *p, int64_t p_head_stride)
-   * }
-   */
-  public static void gk_attention_probs_f32(
-      MemorySegment q,
-      long q_stride,
-      long heads,
-      long rows,
-      MemorySegment k,
-      long kv_stride,
-      long past,
-      MemorySegment key_mask,
-      long head_dim,
-      float scale,
-      MemorySegment p,
-      long p_head_stride) {
-    var mh$ = gk_attention_probs_f32.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall(
-            "gk_attention_probs_f32",
-            q,
-            q_stride,
-            heads,
-            rows,
-            k,
-            kv_stride,
-            past,
-            key_mask,
-            head_dim,
-            scale,
-            p,
-            p_head_stride);
-      }
-      mh$.invokeExact(
-          q,
-          q_stride,
-          heads,
-          rows,
-          k,
-          kv_stride,
-          past,
-          key_mask,
-          head_dim,
-          scale,
-          p,
-          p_head_stride);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static class gk_embed {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.of(
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_attention_probs_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *p, int64_t p_head_stride)
+     * }
+     */
+    public static FunctionDescriptor gk_attention_probs_f32$descriptor() {
+        return gk_attention_probs_f32.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_attention_probs_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *p, int64_t p_head_stride)
+     * }
+     */
+    public static MethodHandle gk_attention_probs_f32$handle() {
+        return gk_attention_probs_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_attention_probs_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *p, int64_t p_head_stride)
+     * }
+     */
+    public static MemorySegment gk_attention_probs_f32$address() {
+        return gk_attention_probs_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_attention_probs_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *p, int64_t p_head_stride)
+     * }
+     */
+    public static void gk_attention_probs_f32(MemorySegment q, long q_stride, long heads, long rows, MemorySegment k, long kv_stride, long past, MemorySegment key_mask, long head_dim, float scale, MemorySegment p, long p_head_stride) {
+        var mh$ = gk_attention_probs_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_attention_probs_f32", q, q_stride, heads, rows, k, kv_stride, past, key_mask, head_dim, scale, p, p_head_stride);
+            }
+            mh$.invokeExact(q, q_stride, heads, rows, k, kv_stride, past, key_mask, head_dim, scale, p, p_head_stride);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_embed {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             granite_kernels_h.C_INT,
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_INT,
@@ -672,159 +489,129 @@ public class granite_kernels_h extends granite_kernels_h$shared {
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_FLOAT,
             granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG);
+            granite_kernels_h.C_LONG
+        );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_embed");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_embed");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_embed(const void *table, int32_t dtype, int64_t table_stride, int64_t vocab, const int32_t *ids, int64_t rows, int64_t cols, float multiplier, float *out, int64_t out_stride)
-   * }
-   */
-  public static FunctionDescriptor gk_embed$descriptor() {
-    return gk_embed.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_embed(const void *table, int32_t dtype, int64_t table_stride, int64_t vocab, const int32_t *ids, int64_t rows, int64_t cols, float multiplier, float *out, int64_t out_stride)
-   * }
-   */
-  public static MethodHandle gk_embed$handle() {
-    return gk_embed.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_embed(const void *table, int32_t dtype, int64_t table_stride, int64_t vocab, const int32_t *ids, int64_t rows, int64_t cols, float multiplier, float *out, int64_t out_stride)
-   * }
-   */
-  public static MemorySegment gk_embed$address() {
-    return gk_embed.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * int32_t gk_embed(const void *table, int32_t dtype, int64_t table_stride, int64_t vocab, const int32_t *ids, int64_t rows, int64_t cols, float multiplier, float *out, int64_t out_stride)
-   * }
-   */
-  public static int gk_embed(
-      MemorySegment table,
-      int dtype,
-      long table_stride,
-      long vocab,
-      MemorySegment ids,
-      long rows,
-      long cols,
-      float multiplier,
-      MemorySegment out,
-      long out_stride) {
-    var mh$ = gk_embed.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall(
-            "gk_embed",
-            table,
-            dtype,
-            table_stride,
-            vocab,
-            ids,
-            rows,
-            cols,
-            multiplier,
-            out,
-            out_stride);
-      }
-      return (int)
-          mh$.invokeExact(
-              table, dtype, table_stride, vocab, ids, rows, cols, multiplier, out, out_stride);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static class gk_pack_bf16 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.ofVoid(
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gk_embed(const void *table, int32_t dtype, int64_t table_stride, int64_t vocab, const int32_t *ids, int64_t rows, int64_t cols, float multiplier, float *out, int64_t out_stride)
+     * }
+     */
+    public static FunctionDescriptor gk_embed$descriptor() {
+        return gk_embed.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gk_embed(const void *table, int32_t dtype, int64_t table_stride, int64_t vocab, const int32_t *ids, int64_t rows, int64_t cols, float multiplier, float *out, int64_t out_stride)
+     * }
+     */
+    public static MethodHandle gk_embed$handle() {
+        return gk_embed.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gk_embed(const void *table, int32_t dtype, int64_t table_stride, int64_t vocab, const int32_t *ids, int64_t rows, int64_t cols, float multiplier, float *out, int64_t out_stride)
+     * }
+     */
+    public static MemorySegment gk_embed$address() {
+        return gk_embed.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gk_embed(const void *table, int32_t dtype, int64_t table_stride, int64_t vocab, const int32_t *ids, int64_t rows, int64_t cols, float multiplier, float *out, int64_t out_stride)
+     * }
+     */
+    public static int gk_embed(MemorySegment table, int dtype, long table_stride, long vocab, MemorySegment ids, long rows, long cols, float multiplier, MemorySegment out, long out_stride) {
+        var mh$ = gk_embed.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_embed", table, dtype, table_stride, vocab, ids, rows, cols, multiplier, out, out_stride);
+            }
+            return (int)mh$.invokeExact(table, dtype, table_stride, vocab, ids, rows, cols, multiplier, out, out_stride);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_pack_bf16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
-            granite_kernels_h.C_POINTER);
+            granite_kernels_h.C_POINTER
+        );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_pack_bf16");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_pack_bf16");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * void gk_pack_bf16(const float *x, int64_t x_stride, const int32_t *rows, int64_t m, int64_t k, void *packed)
-   * }
-   */
-  public static FunctionDescriptor gk_pack_bf16$descriptor() {
-    return gk_pack_bf16.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * void gk_pack_bf16(const float *x, int64_t x_stride, const int32_t *rows, int64_t m, int64_t k, void *packed)
-   * }
-   */
-  public static MethodHandle gk_pack_bf16$handle() {
-    return gk_pack_bf16.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * void gk_pack_bf16(const float *x, int64_t x_stride, const int32_t *rows, int64_t m, int64_t k, void *packed)
-   * }
-   */
-  public static MemorySegment gk_pack_bf16$address() {
-    return gk_pack_bf16.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * void gk_pack_bf16(const float *x, int64_t x_stride, const int32_t *rows, int64_t m, int64_t k, void *packed)
-   * }
-   */
-  public static void gk_pack_bf16(
-      MemorySegment x, long x_stride, MemorySegment rows, long m, long k, MemorySegment packed) {
-    var mh$ = gk_pack_bf16.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall("gk_pack_bf16", x, x_stride, rows, m, k, packed);
-      }
-      mh$.invokeExact(x, x_stride, rows, m, k, packed);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static class gk_gemm_bf16 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.ofVoid(
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_pack_bf16(const float *x, int64_t x_stride, const int32_t *rows, int64_t m, int64_t k, void *packed)
+     * }
+     */
+    public static FunctionDescriptor gk_pack_bf16$descriptor() {
+        return gk_pack_bf16.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_pack_bf16(const float *x, int64_t x_stride, const int32_t *rows, int64_t m, int64_t k, void *packed)
+     * }
+     */
+    public static MethodHandle gk_pack_bf16$handle() {
+        return gk_pack_bf16.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_pack_bf16(const float *x, int64_t x_stride, const int32_t *rows, int64_t m, int64_t k, void *packed)
+     * }
+     */
+    public static MemorySegment gk_pack_bf16$address() {
+        return gk_pack_bf16.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_pack_bf16(const float *x, int64_t x_stride, const int32_t *rows, int64_t m, int64_t k, void *packed)
+     * }
+     */
+    public static void gk_pack_bf16(MemorySegment x, long x_stride, MemorySegment rows, long m, long k, MemorySegment packed) {
+        var mh$ = gk_pack_bf16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_pack_bf16", x, x_stride, rows, m, k, packed);
+            }
+            mh$.invokeExact(x, x_stride, rows, m, k, packed);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_gemm_bf16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
@@ -837,179 +624,134 @@ public class granite_kernels_h extends granite_kernels_h$shared {
             granite_kernels_h.C_FLOAT,
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
-            granite_kernels_h.C_POINTER);
+            granite_kernels_h.C_POINTER
+        );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_gemm_bf16");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_gemm_bf16");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * void gk_gemm_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, float alpha, const int32_t *rows, const float *scales, float beta, float *y, int64_t y_stride, void *scratch)
-   * }
-   */
-  public static FunctionDescriptor gk_gemm_bf16$descriptor() {
-    return gk_gemm_bf16.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * void gk_gemm_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, float alpha, const int32_t *rows, const float *scales, float beta, float *y, int64_t y_stride, void *scratch)
-   * }
-   */
-  public static MethodHandle gk_gemm_bf16$handle() {
-    return gk_gemm_bf16.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * void gk_gemm_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, float alpha, const int32_t *rows, const float *scales, float beta, float *y, int64_t y_stride, void *scratch)
-   * }
-   */
-  public static MemorySegment gk_gemm_bf16$address() {
-    return gk_gemm_bf16.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * void gk_gemm_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, float alpha, const int32_t *rows, const float *scales, float beta, float *y, int64_t y_stride, void *scratch)
-   * }
-   */
-  public static void gk_gemm_bf16(
-      MemorySegment w,
-      long w_stride,
-      long n,
-      long k,
-      MemorySegment x,
-      long m,
-      float alpha,
-      MemorySegment rows,
-      MemorySegment scales,
-      float beta,
-      MemorySegment y,
-      long y_stride,
-      MemorySegment scratch) {
-    var mh$ = gk_gemm_bf16.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall(
-            "gk_gemm_bf16",
-            w,
-            w_stride,
-            n,
-            k,
-            x,
-            m,
-            alpha,
-            rows,
-            scales,
-            beta,
-            y,
-            y_stride,
-            scratch);
-      }
-      mh$.invokeExact(w, w_stride, n, k, x, m, alpha, rows, scales, beta, y, y_stride, scratch);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static class gk_silu_mul_gemm_bf16 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.ofVoid(
-            granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG,
-            granite_kernels_h.C_LONG,
-            granite_kernels_h.C_LONG,
-            granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG,
-            granite_kernels_h.C_LONG,
-            granite_kernels_h.C_LONG,
-            granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_POINTER);
-
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_silu_mul_gemm_bf16");
-
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * void gk_silu_mul_gemm_bf16(const void *gate, const void *up, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, int64_t first, int64_t out_cols, void *out, void *scratch)
-   * }
-   */
-  public static FunctionDescriptor gk_silu_mul_gemm_bf16$descriptor() {
-    return gk_silu_mul_gemm_bf16.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * void gk_silu_mul_gemm_bf16(const void *gate, const void *up, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, int64_t first, int64_t out_cols, void *out, void *scratch)
-   * }
-   */
-  public static MethodHandle gk_silu_mul_gemm_bf16$handle() {
-    return gk_silu_mul_gemm_bf16.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * void gk_silu_mul_gemm_bf16(const void *gate, const void *up, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, int64_t first, int64_t out_cols, void *out, void *scratch)
-   * }
-   */
-  public static MemorySegment gk_silu_mul_gemm_bf16$address() {
-    return gk_silu_mul_gemm_bf16.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * void gk_silu_mul_gemm_bf16(const void *gate, const void *up, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, int64_t first, int64_t out_cols, void *out, void *scratch)
-   * }
-   */
-  public static void gk_silu_mul_gemm_bf16(
-      MemorySegment gate,
-      MemorySegment up,
-      long w_stride,
-      long n,
-      long k,
-      MemorySegment x,
-      long m,
-      long first,
-      long out_cols,
-      MemorySegment out,
-      MemorySegment scratch) {
-    var mh$ = gk_silu_mul_gemm_bf16.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall(
-            "gk_silu_mul_gemm_bf16", gate, up, w_stride, n, k, x, m, first, out_cols, out, scratch);
-      }
-      mh$.invokeExact(gate, up, w_stride, n, k, x, m, first, out_cols, out, scratch);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_gemm_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, float alpha, const int32_t *rows, const float *scales, float beta, float *y, int64_t y_stride, void *scratch)
+     * }
+     */
+    public static FunctionDescriptor gk_gemm_bf16$descriptor() {
+        return gk_gemm_bf16.DESC;
     }
-  }
 
-  private static class gk_gemv_f32 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.ofVoid(
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_gemm_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, float alpha, const int32_t *rows, const float *scales, float beta, float *y, int64_t y_stride, void *scratch)
+     * }
+     */
+    public static MethodHandle gk_gemm_bf16$handle() {
+        return gk_gemm_bf16.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_gemm_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, float alpha, const int32_t *rows, const float *scales, float beta, float *y, int64_t y_stride, void *scratch)
+     * }
+     */
+    public static MemorySegment gk_gemm_bf16$address() {
+        return gk_gemm_bf16.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_gemm_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, float alpha, const int32_t *rows, const float *scales, float beta, float *y, int64_t y_stride, void *scratch)
+     * }
+     */
+    public static void gk_gemm_bf16(MemorySegment w, long w_stride, long n, long k, MemorySegment x, long m, float alpha, MemorySegment rows, MemorySegment scales, float beta, MemorySegment y, long y_stride, MemorySegment scratch) {
+        var mh$ = gk_gemm_bf16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_gemm_bf16", w, w_stride, n, k, x, m, alpha, rows, scales, beta, y, y_stride, scratch);
+            }
+            mh$.invokeExact(w, w_stride, n, k, x, m, alpha, rows, scales, beta, y, y_stride, scratch);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_silu_mul_gemm_bf16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_silu_mul_gemm_bf16");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_silu_mul_gemm_bf16(const void *gate, const void *up, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, int64_t first, int64_t out_cols, void *out, void *scratch)
+     * }
+     */
+    public static FunctionDescriptor gk_silu_mul_gemm_bf16$descriptor() {
+        return gk_silu_mul_gemm_bf16.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_silu_mul_gemm_bf16(const void *gate, const void *up, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, int64_t first, int64_t out_cols, void *out, void *scratch)
+     * }
+     */
+    public static MethodHandle gk_silu_mul_gemm_bf16$handle() {
+        return gk_silu_mul_gemm_bf16.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_silu_mul_gemm_bf16(const void *gate, const void *up, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, int64_t first, int64_t out_cols, void *out, void *scratch)
+     * }
+     */
+    public static MemorySegment gk_silu_mul_gemm_bf16$address() {
+        return gk_silu_mul_gemm_bf16.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_silu_mul_gemm_bf16(const void *gate, const void *up, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m, int64_t first, int64_t out_cols, void *out, void *scratch)
+     * }
+     */
+    public static void gk_silu_mul_gemm_bf16(MemorySegment gate, MemorySegment up, long w_stride, long n, long k, MemorySegment x, long m, long first, long out_cols, MemorySegment out, MemorySegment scratch) {
+        var mh$ = gk_silu_mul_gemm_bf16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_silu_mul_gemm_bf16", gate, up, w_stride, n, k, x, m, first, out_cols, out, scratch);
+            }
+            mh$.invokeExact(gate, up, w_stride, n, k, x, m, first, out_cols, out, scratch);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_gemv_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
@@ -1020,79 +762,65 @@ public class granite_kernels_h extends granite_kernels_h$shared {
             granite_kernels_h.C_FLOAT,
             granite_kernels_h.C_FLOAT,
             granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG);
+            granite_kernels_h.C_LONG
+        );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_gemv_f32");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_gemv_f32");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * void gk_gemv_f32(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
-   * }
-   */
-  public static FunctionDescriptor gk_gemv_f32$descriptor() {
-    return gk_gemv_f32.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * void gk_gemv_f32(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
-   * }
-   */
-  public static MethodHandle gk_gemv_f32$handle() {
-    return gk_gemv_f32.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * void gk_gemv_f32(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
-   * }
-   */
-  public static MemorySegment gk_gemv_f32$address() {
-    return gk_gemv_f32.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * void gk_gemv_f32(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
-   * }
-   */
-  public static void gk_gemv_f32(
-      MemorySegment w,
-      long w_stride,
-      long n,
-      long k,
-      MemorySegment x,
-      long x_stride,
-      long m,
-      float alpha,
-      float beta,
-      MemorySegment y,
-      long y_stride) {
-    var mh$ = gk_gemv_f32.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall("gk_gemv_f32", w, w_stride, n, k, x, x_stride, m, alpha, beta, y, y_stride);
-      }
-      mh$.invokeExact(w, w_stride, n, k, x, x_stride, m, alpha, beta, y, y_stride);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static class gk_gemv_f16 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.ofVoid(
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_gemv_f32(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
+     * }
+     */
+    public static FunctionDescriptor gk_gemv_f32$descriptor() {
+        return gk_gemv_f32.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_gemv_f32(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
+     * }
+     */
+    public static MethodHandle gk_gemv_f32$handle() {
+        return gk_gemv_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_gemv_f32(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
+     * }
+     */
+    public static MemorySegment gk_gemv_f32$address() {
+        return gk_gemv_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_gemv_f32(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
+     * }
+     */
+    public static void gk_gemv_f32(MemorySegment w, long w_stride, long n, long k, MemorySegment x, long x_stride, long m, float alpha, float beta, MemorySegment y, long y_stride) {
+        var mh$ = gk_gemv_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_gemv_f32", w, w_stride, n, k, x, x_stride, m, alpha, beta, y, y_stride);
+            }
+            mh$.invokeExact(w, w_stride, n, k, x, x_stride, m, alpha, beta, y, y_stride);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_gemv_f16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
@@ -1103,79 +831,65 @@ public class granite_kernels_h extends granite_kernels_h$shared {
             granite_kernels_h.C_FLOAT,
             granite_kernels_h.C_FLOAT,
             granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG);
+            granite_kernels_h.C_LONG
+        );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_gemv_f16");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_gemv_f16");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * void gk_gemv_f16(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
-   * }
-   */
-  public static FunctionDescriptor gk_gemv_f16$descriptor() {
-    return gk_gemv_f16.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * void gk_gemv_f16(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
-   * }
-   */
-  public static MethodHandle gk_gemv_f16$handle() {
-    return gk_gemv_f16.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * void gk_gemv_f16(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
-   * }
-   */
-  public static MemorySegment gk_gemv_f16$address() {
-    return gk_gemv_f16.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * void gk_gemv_f16(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
-   * }
-   */
-  public static void gk_gemv_f16(
-      MemorySegment w,
-      long w_stride,
-      long n,
-      long k,
-      MemorySegment x,
-      long x_stride,
-      long m,
-      float alpha,
-      float beta,
-      MemorySegment y,
-      long y_stride) {
-    var mh$ = gk_gemv_f16.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall("gk_gemv_f16", w, w_stride, n, k, x, x_stride, m, alpha, beta, y, y_stride);
-      }
-      mh$.invokeExact(w, w_stride, n, k, x, x_stride, m, alpha, beta, y, y_stride);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static class gk_gemv_bf16 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.ofVoid(
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_gemv_f16(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
+     * }
+     */
+    public static FunctionDescriptor gk_gemv_f16$descriptor() {
+        return gk_gemv_f16.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_gemv_f16(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
+     * }
+     */
+    public static MethodHandle gk_gemv_f16$handle() {
+        return gk_gemv_f16.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_gemv_f16(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
+     * }
+     */
+    public static MemorySegment gk_gemv_f16$address() {
+        return gk_gemv_f16.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_gemv_f16(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
+     * }
+     */
+    public static void gk_gemv_f16(MemorySegment w, long w_stride, long n, long k, MemorySegment x, long x_stride, long m, float alpha, float beta, MemorySegment y, long y_stride) {
+        var mh$ = gk_gemv_f16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_gemv_f16", w, w_stride, n, k, x, x_stride, m, alpha, beta, y, y_stride);
+            }
+            mh$.invokeExact(w, w_stride, n, k, x, x_stride, m, alpha, beta, y, y_stride);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_gemv_bf16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
@@ -1186,569 +900,540 @@ public class granite_kernels_h extends granite_kernels_h$shared {
             granite_kernels_h.C_FLOAT,
             granite_kernels_h.C_FLOAT,
             granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG);
+            granite_kernels_h.C_LONG
+        );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_gemv_bf16");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_gemv_bf16");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * void gk_gemv_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
-   * }
-   */
-  public static FunctionDescriptor gk_gemv_bf16$descriptor() {
-    return gk_gemv_bf16.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * void gk_gemv_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
-   * }
-   */
-  public static MethodHandle gk_gemv_bf16$handle() {
-    return gk_gemv_bf16.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * void gk_gemv_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
-   * }
-   */
-  public static MemorySegment gk_gemv_bf16$address() {
-    return gk_gemv_bf16.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * void gk_gemv_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
-   * }
-   */
-  public static void gk_gemv_bf16(
-      MemorySegment w,
-      long w_stride,
-      long n,
-      long k,
-      MemorySegment x,
-      long x_stride,
-      long m,
-      float alpha,
-      float beta,
-      MemorySegment y,
-      long y_stride) {
-    var mh$ = gk_gemv_bf16.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall("gk_gemv_bf16", w, w_stride, n, k, x, x_stride, m, alpha, beta, y, y_stride);
-      }
-      mh$.invokeExact(w, w_stride, n, k, x, x_stride, m, alpha, beta, y, y_stride);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static class gk_abi_version {
-    public static final FunctionDescriptor DESC = FunctionDescriptor.of(granite_kernels_h.C_INT);
-
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_abi_version");
-
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_abi_version()
-   * }
-   */
-  public static FunctionDescriptor gk_abi_version$descriptor() {
-    return gk_abi_version.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_abi_version()
-   * }
-   */
-  public static MethodHandle gk_abi_version$handle() {
-    return gk_abi_version.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_abi_version()
-   * }
-   */
-  public static MemorySegment gk_abi_version$address() {
-    return gk_abi_version.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * int32_t gk_abi_version()
-   * }
-   */
-  public static int gk_abi_version() {
-    var mh$ = gk_abi_version.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall("gk_abi_version");
-      }
-      return (int) mh$.invokeExact();
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_gemv_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
+     * }
+     */
+    public static FunctionDescriptor gk_gemv_bf16$descriptor() {
+        return gk_gemv_bf16.DESC;
     }
-  }
 
-  private static class gk_set_max_isa {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.of(granite_kernels_h.C_INT, granite_kernels_h.C_POINTER);
-
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_set_max_isa");
-
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_set_max_isa(const char *name)
-   * }
-   */
-  public static FunctionDescriptor gk_set_max_isa$descriptor() {
-    return gk_set_max_isa.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_set_max_isa(const char *name)
-   * }
-   */
-  public static MethodHandle gk_set_max_isa$handle() {
-    return gk_set_max_isa.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_set_max_isa(const char *name)
-   * }
-   */
-  public static MemorySegment gk_set_max_isa$address() {
-    return gk_set_max_isa.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * int32_t gk_set_max_isa(const char *name)
-   * }
-   */
-  public static int gk_set_max_isa(MemorySegment name) {
-    var mh$ = gk_set_max_isa.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall("gk_set_max_isa", name);
-      }
-      return (int) mh$.invokeExact(name);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_gemv_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
+     * }
+     */
+    public static MethodHandle gk_gemv_bf16$handle() {
+        return gk_gemv_bf16.HANDLE;
     }
-  }
 
-  private static class gk_active_isa {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.of(granite_kernels_h.C_POINTER);
-
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_active_isa");
-
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * const char *gk_active_isa()
-   * }
-   */
-  public static FunctionDescriptor gk_active_isa$descriptor() {
-    return gk_active_isa.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * const char *gk_active_isa()
-   * }
-   */
-  public static MethodHandle gk_active_isa$handle() {
-    return gk_active_isa.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * const char *gk_active_isa()
-   * }
-   */
-  public static MemorySegment gk_active_isa$address() {
-    return gk_active_isa.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * const char *gk_active_isa()
-   * }
-   */
-  public static MemorySegment gk_active_isa() {
-    var mh$ = gk_active_isa.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall("gk_active_isa");
-      }
-      return (MemorySegment) mh$.invokeExact();
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_gemv_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
+     * }
+     */
+    public static MemorySegment gk_gemv_bf16$address() {
+        return gk_gemv_bf16.ADDR;
     }
-  }
 
-  private static class gk_best_isa {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.of(granite_kernels_h.C_POINTER);
-
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_best_isa");
-
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * const char *gk_best_isa()
-   * }
-   */
-  public static FunctionDescriptor gk_best_isa$descriptor() {
-    return gk_best_isa.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * const char *gk_best_isa()
-   * }
-   */
-  public static MethodHandle gk_best_isa$handle() {
-    return gk_best_isa.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * const char *gk_best_isa()
-   * }
-   */
-  public static MemorySegment gk_best_isa$address() {
-    return gk_best_isa.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * const char *gk_best_isa()
-   * }
-   */
-  public static MemorySegment gk_best_isa() {
-    var mh$ = gk_best_isa.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall("gk_best_isa");
-      }
-      return (MemorySegment) mh$.invokeExact();
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+    /**
+     * {@snippet lang=c :
+     * void gk_gemv_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride)
+     * }
+     */
+    public static void gk_gemv_bf16(MemorySegment w, long w_stride, long n, long k, MemorySegment x, long x_stride, long m, float alpha, float beta, MemorySegment y, long y_stride) {
+        var mh$ = gk_gemv_bf16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_gemv_bf16", w, w_stride, n, k, x, x_stride, m, alpha, beta, y, y_stride);
+            }
+            mh$.invokeExact(w, w_stride, n, k, x, x_stride, m, alpha, beta, y, y_stride);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
     }
-  }
 
-  private static class gk_amx_status {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.of(granite_kernels_h.C_POINTER);
+    private static class gk_abi_version {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            granite_kernels_h.C_INT    );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_amx_status");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_abi_version");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * const char *gk_amx_status()
-   * }
-   */
-  public static FunctionDescriptor gk_amx_status$descriptor() {
-    return gk_amx_status.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * const char *gk_amx_status()
-   * }
-   */
-  public static MethodHandle gk_amx_status$handle() {
-    return gk_amx_status.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * const char *gk_amx_status()
-   * }
-   */
-  public static MemorySegment gk_amx_status$address() {
-    return gk_amx_status.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * const char *gk_amx_status()
-   * }
-   */
-  public static MemorySegment gk_amx_status() {
-    var mh$ = gk_amx_status.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall("gk_amx_status");
-      }
-      return (MemorySegment) mh$.invokeExact();
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static class gk_probe_read {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.of(
-            granite_kernels_h.C_LONG, granite_kernels_h.C_POINTER, granite_kernels_h.C_LONG);
-
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_probe_read");
-
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * uint64_t gk_probe_read(const void *data, int64_t bytes)
-   * }
-   */
-  public static FunctionDescriptor gk_probe_read$descriptor() {
-    return gk_probe_read.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * uint64_t gk_probe_read(const void *data, int64_t bytes)
-   * }
-   */
-  public static MethodHandle gk_probe_read$handle() {
-    return gk_probe_read.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * uint64_t gk_probe_read(const void *data, int64_t bytes)
-   * }
-   */
-  public static MemorySegment gk_probe_read$address() {
-    return gk_probe_read.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * uint64_t gk_probe_read(const void *data, int64_t bytes)
-   * }
-   */
-  public static long gk_probe_read(MemorySegment data, long bytes) {
-    var mh$ = gk_probe_read.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall("gk_probe_read", data, bytes);
-      }
-      return (long) mh$.invokeExact(data, bytes);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gk_abi_version()
+     * }
+     */
+    public static FunctionDescriptor gk_abi_version$descriptor() {
+        return gk_abi_version.DESC;
     }
-  }
 
-  private static class gk_probe_fma_f32 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.of(
-            granite_kernels_h.C_LONG, granite_kernels_h.C_LONG, granite_kernels_h.C_POINTER);
-
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_probe_fma_f32");
-
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * int64_t gk_probe_fma_f32(int64_t iterations, float *sink)
-   * }
-   */
-  public static FunctionDescriptor gk_probe_fma_f32$descriptor() {
-    return gk_probe_fma_f32.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * int64_t gk_probe_fma_f32(int64_t iterations, float *sink)
-   * }
-   */
-  public static MethodHandle gk_probe_fma_f32$handle() {
-    return gk_probe_fma_f32.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * int64_t gk_probe_fma_f32(int64_t iterations, float *sink)
-   * }
-   */
-  public static MemorySegment gk_probe_fma_f32$address() {
-    return gk_probe_fma_f32.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * int64_t gk_probe_fma_f32(int64_t iterations, float *sink)
-   * }
-   */
-  public static long gk_probe_fma_f32(long iterations, MemorySegment sink) {
-    var mh$ = gk_probe_fma_f32.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall("gk_probe_fma_f32", iterations, sink);
-      }
-      return (long) mh$.invokeExact(iterations, sink);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gk_abi_version()
+     * }
+     */
+    public static MethodHandle gk_abi_version$handle() {
+        return gk_abi_version.HANDLE;
     }
-  }
 
-  private static class gk_probe_bf16 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.of(
-            granite_kernels_h.C_LONG, granite_kernels_h.C_LONG, granite_kernels_h.C_POINTER);
-
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_probe_bf16");
-
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * int64_t gk_probe_bf16(int64_t iterations, float *sink)
-   * }
-   */
-  public static FunctionDescriptor gk_probe_bf16$descriptor() {
-    return gk_probe_bf16.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * int64_t gk_probe_bf16(int64_t iterations, float *sink)
-   * }
-   */
-  public static MethodHandle gk_probe_bf16$handle() {
-    return gk_probe_bf16.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * int64_t gk_probe_bf16(int64_t iterations, float *sink)
-   * }
-   */
-  public static MemorySegment gk_probe_bf16$address() {
-    return gk_probe_bf16.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * int64_t gk_probe_bf16(int64_t iterations, float *sink)
-   * }
-   */
-  public static long gk_probe_bf16(long iterations, MemorySegment sink) {
-    var mh$ = gk_probe_bf16.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall("gk_probe_bf16", iterations, sink);
-      }
-      return (long) mh$.invokeExact(iterations, sink);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gk_abi_version()
+     * }
+     */
+    public static MemorySegment gk_abi_version$address() {
+        return gk_abi_version.ADDR;
     }
-  }
 
-  private static class gk_rms_norm_f32 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.ofVoid(
+    /**
+     * {@snippet lang=c :
+     * int32_t gk_abi_version()
+     * }
+     */
+    public static int gk_abi_version() {
+        var mh$ = gk_abi_version.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_abi_version");
+            }
+            return (int)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_set_max_isa {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            granite_kernels_h.C_INT,
+            granite_kernels_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_set_max_isa");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gk_set_max_isa(const char *name)
+     * }
+     */
+    public static FunctionDescriptor gk_set_max_isa$descriptor() {
+        return gk_set_max_isa.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gk_set_max_isa(const char *name)
+     * }
+     */
+    public static MethodHandle gk_set_max_isa$handle() {
+        return gk_set_max_isa.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gk_set_max_isa(const char *name)
+     * }
+     */
+    public static MemorySegment gk_set_max_isa$address() {
+        return gk_set_max_isa.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gk_set_max_isa(const char *name)
+     * }
+     */
+    public static int gk_set_max_isa(MemorySegment name) {
+        var mh$ = gk_set_max_isa.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_set_max_isa", name);
+            }
+            return (int)mh$.invokeExact(name);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_active_isa {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            granite_kernels_h.C_POINTER    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_active_isa");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * const char *gk_active_isa()
+     * }
+     */
+    public static FunctionDescriptor gk_active_isa$descriptor() {
+        return gk_active_isa.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * const char *gk_active_isa()
+     * }
+     */
+    public static MethodHandle gk_active_isa$handle() {
+        return gk_active_isa.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * const char *gk_active_isa()
+     * }
+     */
+    public static MemorySegment gk_active_isa$address() {
+        return gk_active_isa.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * const char *gk_active_isa()
+     * }
+     */
+    public static MemorySegment gk_active_isa() {
+        var mh$ = gk_active_isa.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_active_isa");
+            }
+            return (MemorySegment)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_best_isa {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            granite_kernels_h.C_POINTER    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_best_isa");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * const char *gk_best_isa()
+     * }
+     */
+    public static FunctionDescriptor gk_best_isa$descriptor() {
+        return gk_best_isa.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * const char *gk_best_isa()
+     * }
+     */
+    public static MethodHandle gk_best_isa$handle() {
+        return gk_best_isa.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * const char *gk_best_isa()
+     * }
+     */
+    public static MemorySegment gk_best_isa$address() {
+        return gk_best_isa.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * const char *gk_best_isa()
+     * }
+     */
+    public static MemorySegment gk_best_isa() {
+        var mh$ = gk_best_isa.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_best_isa");
+            }
+            return (MemorySegment)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_amx_status {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            granite_kernels_h.C_POINTER    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_amx_status");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * const char *gk_amx_status()
+     * }
+     */
+    public static FunctionDescriptor gk_amx_status$descriptor() {
+        return gk_amx_status.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * const char *gk_amx_status()
+     * }
+     */
+    public static MethodHandle gk_amx_status$handle() {
+        return gk_amx_status.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * const char *gk_amx_status()
+     * }
+     */
+    public static MemorySegment gk_amx_status$address() {
+        return gk_amx_status.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * const char *gk_amx_status()
+     * }
+     */
+    public static MemorySegment gk_amx_status() {
+        var mh$ = gk_amx_status.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_amx_status");
+            }
+            return (MemorySegment)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_probe_read {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_probe_read");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * uint64_t gk_probe_read(const void *data, int64_t bytes)
+     * }
+     */
+    public static FunctionDescriptor gk_probe_read$descriptor() {
+        return gk_probe_read.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * uint64_t gk_probe_read(const void *data, int64_t bytes)
+     * }
+     */
+    public static MethodHandle gk_probe_read$handle() {
+        return gk_probe_read.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * uint64_t gk_probe_read(const void *data, int64_t bytes)
+     * }
+     */
+    public static MemorySegment gk_probe_read$address() {
+        return gk_probe_read.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * uint64_t gk_probe_read(const void *data, int64_t bytes)
+     * }
+     */
+    public static long gk_probe_read(MemorySegment data, long bytes) {
+        var mh$ = gk_probe_read.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_probe_read", data, bytes);
+            }
+            return (long)mh$.invokeExact(data, bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_probe_fma_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_probe_fma_f32");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t gk_probe_fma_f32(int64_t iterations, float *sink)
+     * }
+     */
+    public static FunctionDescriptor gk_probe_fma_f32$descriptor() {
+        return gk_probe_fma_f32.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t gk_probe_fma_f32(int64_t iterations, float *sink)
+     * }
+     */
+    public static MethodHandle gk_probe_fma_f32$handle() {
+        return gk_probe_fma_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t gk_probe_fma_f32(int64_t iterations, float *sink)
+     * }
+     */
+    public static MemorySegment gk_probe_fma_f32$address() {
+        return gk_probe_fma_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t gk_probe_fma_f32(int64_t iterations, float *sink)
+     * }
+     */
+    public static long gk_probe_fma_f32(long iterations, MemorySegment sink) {
+        var mh$ = gk_probe_fma_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_probe_fma_f32", iterations, sink);
+            }
+            return (long)mh$.invokeExact(iterations, sink);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_probe_bf16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_probe_bf16");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t gk_probe_bf16(int64_t iterations, float *sink)
+     * }
+     */
+    public static FunctionDescriptor gk_probe_bf16$descriptor() {
+        return gk_probe_bf16.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t gk_probe_bf16(int64_t iterations, float *sink)
+     * }
+     */
+    public static MethodHandle gk_probe_bf16$handle() {
+        return gk_probe_bf16.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t gk_probe_bf16(int64_t iterations, float *sink)
+     * }
+     */
+    public static MemorySegment gk_probe_bf16$address() {
+        return gk_probe_bf16.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t gk_probe_bf16(int64_t iterations, float *sink)
+     * }
+     */
+    public static long gk_probe_bf16(long iterations, MemorySegment sink) {
+        var mh$ = gk_probe_bf16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_probe_bf16", iterations, sink);
+            }
+            return (long)mh$.invokeExact(iterations, sink);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_rms_norm_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
@@ -1756,76 +1441,65 @@ public class granite_kernels_h extends granite_kernels_h$shared {
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG);
+            granite_kernels_h.C_LONG
+        );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_rms_norm_f32");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_rms_norm_f32");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * void gk_rms_norm_f32(const float *x, int64_t x_stride, const float *weight, float eps, int64_t rows, int64_t cols, float *out, int64_t out_stride)
-   * }
-   */
-  public static FunctionDescriptor gk_rms_norm_f32$descriptor() {
-    return gk_rms_norm_f32.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * void gk_rms_norm_f32(const float *x, int64_t x_stride, const float *weight, float eps, int64_t rows, int64_t cols, float *out, int64_t out_stride)
-   * }
-   */
-  public static MethodHandle gk_rms_norm_f32$handle() {
-    return gk_rms_norm_f32.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * void gk_rms_norm_f32(const float *x, int64_t x_stride, const float *weight, float eps, int64_t rows, int64_t cols, float *out, int64_t out_stride)
-   * }
-   */
-  public static MemorySegment gk_rms_norm_f32$address() {
-    return gk_rms_norm_f32.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * void gk_rms_norm_f32(const float *x, int64_t x_stride, const float *weight, float eps, int64_t rows, int64_t cols, float *out, int64_t out_stride)
-   * }
-   */
-  public static void gk_rms_norm_f32(
-      MemorySegment x,
-      long x_stride,
-      MemorySegment weight,
-      float eps,
-      long rows,
-      long cols,
-      MemorySegment out,
-      long out_stride) {
-    var mh$ = gk_rms_norm_f32.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall("gk_rms_norm_f32", x, x_stride, weight, eps, rows, cols, out, out_stride);
-      }
-      mh$.invokeExact(x, x_stride, weight, eps, rows, cols, out, out_stride);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static class gk_add_rms_norm_f32 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.ofVoid(
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_rms_norm_f32(const float *x, int64_t x_stride, const float *weight, float eps, int64_t rows, int64_t cols, float *out, int64_t out_stride)
+     * }
+     */
+    public static FunctionDescriptor gk_rms_norm_f32$descriptor() {
+        return gk_rms_norm_f32.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_rms_norm_f32(const float *x, int64_t x_stride, const float *weight, float eps, int64_t rows, int64_t cols, float *out, int64_t out_stride)
+     * }
+     */
+    public static MethodHandle gk_rms_norm_f32$handle() {
+        return gk_rms_norm_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_rms_norm_f32(const float *x, int64_t x_stride, const float *weight, float eps, int64_t rows, int64_t cols, float *out, int64_t out_stride)
+     * }
+     */
+    public static MemorySegment gk_rms_norm_f32$address() {
+        return gk_rms_norm_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_rms_norm_f32(const float *x, int64_t x_stride, const float *weight, float eps, int64_t rows, int64_t cols, float *out, int64_t out_stride)
+     * }
+     */
+    public static void gk_rms_norm_f32(MemorySegment x, long x_stride, MemorySegment weight, float eps, long rows, long cols, MemorySegment out, long out_stride) {
+        var mh$ = gk_rms_norm_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_rms_norm_f32", x, x_stride, weight, eps, rows, cols, out, out_stride);
+            }
+            mh$.invokeExact(x, x_stride, weight, eps, rows, cols, out, out_stride);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_add_rms_norm_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
@@ -1836,92 +1510,65 @@ public class granite_kernels_h extends granite_kernels_h$shared {
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG);
+            granite_kernels_h.C_LONG
+        );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_add_rms_norm_f32");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_add_rms_norm_f32");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * void gk_add_rms_norm_f32(float *x, int64_t x_stride, const float *residual, int64_t residual_stride, float scale, const float *weight, float eps, int64_t rows, int64_t cols, float *out, int64_t out_stride)
-   * }
-   */
-  public static FunctionDescriptor gk_add_rms_norm_f32$descriptor() {
-    return gk_add_rms_norm_f32.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * void gk_add_rms_norm_f32(float *x, int64_t x_stride, const float *residual, int64_t residual_stride, float scale, const float *weight, float eps, int64_t rows, int64_t cols, float *out, int64_t out_stride)
-   * }
-   */
-  public static MethodHandle gk_add_rms_norm_f32$handle() {
-    return gk_add_rms_norm_f32.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * void gk_add_rms_norm_f32(float *x, int64_t x_stride, const float *residual, int64_t residual_stride, float scale, const float *weight, float eps, int64_t rows, int64_t cols, float *out, int64_t out_stride)
-   * }
-   */
-  public static MemorySegment gk_add_rms_norm_f32$address() {
-    return gk_add_rms_norm_f32.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * void gk_add_rms_norm_f32(float *x, int64_t x_stride, const float *residual, int64_t residual_stride, float scale, const float *weight, float eps, int64_t rows, int64_t cols, float *out, int64_t out_stride)
-   * }
-   */
-  public static void gk_add_rms_norm_f32(
-      MemorySegment x,
-      long x_stride,
-      MemorySegment residual,
-      long residual_stride,
-      float scale,
-      MemorySegment weight,
-      float eps,
-      long rows,
-      long cols,
-      MemorySegment out,
-      long out_stride) {
-    var mh$ = gk_add_rms_norm_f32.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall(
-            "gk_add_rms_norm_f32",
-            x,
-            x_stride,
-            residual,
-            residual_stride,
-            scale,
-            weight,
-            eps,
-            rows,
-            cols,
-            out,
-            out_stride);
-      }
-      mh$.invokeExact(
-          x, x_stride, residual, residual_stride, scale, weight, eps, rows, cols, out, out_stride);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static class gk_rope_f32 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.of(
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_add_rms_norm_f32(float *x, int64_t x_stride, const float *residual, int64_t residual_stride, float scale, const float *weight, float eps, int64_t rows, int64_t cols, float *out, int64_t out_stride)
+     * }
+     */
+    public static FunctionDescriptor gk_add_rms_norm_f32$descriptor() {
+        return gk_add_rms_norm_f32.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_add_rms_norm_f32(float *x, int64_t x_stride, const float *residual, int64_t residual_stride, float scale, const float *weight, float eps, int64_t rows, int64_t cols, float *out, int64_t out_stride)
+     * }
+     */
+    public static MethodHandle gk_add_rms_norm_f32$handle() {
+        return gk_add_rms_norm_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_add_rms_norm_f32(float *x, int64_t x_stride, const float *residual, int64_t residual_stride, float scale, const float *weight, float eps, int64_t rows, int64_t cols, float *out, int64_t out_stride)
+     * }
+     */
+    public static MemorySegment gk_add_rms_norm_f32$address() {
+        return gk_add_rms_norm_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_add_rms_norm_f32(float *x, int64_t x_stride, const float *residual, int64_t residual_stride, float scale, const float *weight, float eps, int64_t rows, int64_t cols, float *out, int64_t out_stride)
+     * }
+     */
+    public static void gk_add_rms_norm_f32(MemorySegment x, long x_stride, MemorySegment residual, long residual_stride, float scale, MemorySegment weight, float eps, long rows, long cols, MemorySegment out, long out_stride) {
+        var mh$ = gk_add_rms_norm_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_add_rms_norm_f32", x, x_stride, residual, residual_stride, scale, weight, eps, rows, cols, out, out_stride);
+            }
+            mh$.invokeExact(x, x_stride, residual, residual_stride, scale, weight, eps, rows, cols, out, out_stride);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_rope_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             granite_kernels_h.C_INT,
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
@@ -1934,184 +1581,131 @@ public class granite_kernels_h extends granite_kernels_h$shared {
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG);
+            granite_kernels_h.C_LONG
+        );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_rope_f32");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_rope_f32");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_rope_f32(float *q, int64_t q_stride, int64_t q_heads, const float *k, int64_t k_stride, int64_t k_heads, int64_t head_dim, const float *cos, const float *sin, int64_t rows, float *k_out, int64_t k_out_head_stride)
-   * }
-   */
-  public static FunctionDescriptor gk_rope_f32$descriptor() {
-    return gk_rope_f32.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_rope_f32(float *q, int64_t q_stride, int64_t q_heads, const float *k, int64_t k_stride, int64_t k_heads, int64_t head_dim, const float *cos, const float *sin, int64_t rows, float *k_out, int64_t k_out_head_stride)
-   * }
-   */
-  public static MethodHandle gk_rope_f32$handle() {
-    return gk_rope_f32.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_rope_f32(float *q, int64_t q_stride, int64_t q_heads, const float *k, int64_t k_stride, int64_t k_heads, int64_t head_dim, const float *cos, const float *sin, int64_t rows, float *k_out, int64_t k_out_head_stride)
-   * }
-   */
-  public static MemorySegment gk_rope_f32$address() {
-    return gk_rope_f32.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * int32_t gk_rope_f32(float *q, int64_t q_stride, int64_t q_heads, const float *k, int64_t k_stride, int64_t k_heads, int64_t head_dim, const float *cos, const float *sin, int64_t rows, float *k_out, int64_t k_out_head_stride)
-   * }
-   */
-  public static int gk_rope_f32(
-      MemorySegment q,
-      long q_stride,
-      long q_heads,
-      MemorySegment k,
-      long k_stride,
-      long k_heads,
-      long head_dim,
-      MemorySegment cos,
-      MemorySegment sin,
-      long rows,
-      MemorySegment k_out,
-      long k_out_head_stride) {
-    var mh$ = gk_rope_f32.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall(
-            "gk_rope_f32",
-            q,
-            q_stride,
-            q_heads,
-            k,
-            k_stride,
-            k_heads,
-            head_dim,
-            cos,
-            sin,
-            rows,
-            k_out,
-            k_out_head_stride);
-      }
-      return (int)
-          mh$.invokeExact(
-              q,
-              q_stride,
-              q_heads,
-              k,
-              k_stride,
-              k_heads,
-              head_dim,
-              cos,
-              sin,
-              rows,
-              k_out,
-              k_out_head_stride);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static class gk_silu_mul_f32 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.ofVoid(
-            granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG,
-            granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG,
-            granite_kernels_h.C_LONG,
-            granite_kernels_h.C_LONG,
-            granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG);
-
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_silu_mul_f32");
-
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * void gk_silu_mul_f32(const float *gate, int64_t gate_stride, const float *up, int64_t up_stride, int64_t rows, int64_t cols, float *out, int64_t out_stride)
-   * }
-   */
-  public static FunctionDescriptor gk_silu_mul_f32$descriptor() {
-    return gk_silu_mul_f32.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * void gk_silu_mul_f32(const float *gate, int64_t gate_stride, const float *up, int64_t up_stride, int64_t rows, int64_t cols, float *out, int64_t out_stride)
-   * }
-   */
-  public static MethodHandle gk_silu_mul_f32$handle() {
-    return gk_silu_mul_f32.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * void gk_silu_mul_f32(const float *gate, int64_t gate_stride, const float *up, int64_t up_stride, int64_t rows, int64_t cols, float *out, int64_t out_stride)
-   * }
-   */
-  public static MemorySegment gk_silu_mul_f32$address() {
-    return gk_silu_mul_f32.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * void gk_silu_mul_f32(const float *gate, int64_t gate_stride, const float *up, int64_t up_stride, int64_t rows, int64_t cols, float *out, int64_t out_stride)
-   * }
-   */
-  public static void gk_silu_mul_f32(
-      MemorySegment gate,
-      long gate_stride,
-      MemorySegment up,
-      long up_stride,
-      long rows,
-      long cols,
-      MemorySegment out,
-      long out_stride) {
-    var mh$ = gk_silu_mul_f32.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall(
-            "gk_silu_mul_f32", gate, gate_stride, up, up_stride, rows, cols, out, out_stride);
-      }
-      mh$.invokeExact(gate, gate_stride, up, up_stride, rows, cols, out, out_stride);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gk_rope_f32(float *q, int64_t q_stride, int64_t q_heads, const float *k, int64_t k_stride, int64_t k_heads, int64_t head_dim, const float *cos, const float *sin, int64_t rows, float *k_out, int64_t k_out_head_stride)
+     * }
+     */
+    public static FunctionDescriptor gk_rope_f32$descriptor() {
+        return gk_rope_f32.DESC;
     }
-  }
 
-  private static class gk_top_k_softmax_f32 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.of(
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gk_rope_f32(float *q, int64_t q_stride, int64_t q_heads, const float *k, int64_t k_stride, int64_t k_heads, int64_t head_dim, const float *cos, const float *sin, int64_t rows, float *k_out, int64_t k_out_head_stride)
+     * }
+     */
+    public static MethodHandle gk_rope_f32$handle() {
+        return gk_rope_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gk_rope_f32(float *q, int64_t q_stride, int64_t q_heads, const float *k, int64_t k_stride, int64_t k_heads, int64_t head_dim, const float *cos, const float *sin, int64_t rows, float *k_out, int64_t k_out_head_stride)
+     * }
+     */
+    public static MemorySegment gk_rope_f32$address() {
+        return gk_rope_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gk_rope_f32(float *q, int64_t q_stride, int64_t q_heads, const float *k, int64_t k_stride, int64_t k_heads, int64_t head_dim, const float *cos, const float *sin, int64_t rows, float *k_out, int64_t k_out_head_stride)
+     * }
+     */
+    public static int gk_rope_f32(MemorySegment q, long q_stride, long q_heads, MemorySegment k, long k_stride, long k_heads, long head_dim, MemorySegment cos, MemorySegment sin, long rows, MemorySegment k_out, long k_out_head_stride) {
+        var mh$ = gk_rope_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_rope_f32", q, q_stride, q_heads, k, k_stride, k_heads, head_dim, cos, sin, rows, k_out, k_out_head_stride);
+            }
+            return (int)mh$.invokeExact(q, q_stride, q_heads, k, k_stride, k_heads, head_dim, cos, sin, rows, k_out, k_out_head_stride);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_silu_mul_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_silu_mul_f32");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_silu_mul_f32(const float *gate, int64_t gate_stride, const float *up, int64_t up_stride, int64_t rows, int64_t cols, float *out, int64_t out_stride)
+     * }
+     */
+    public static FunctionDescriptor gk_silu_mul_f32$descriptor() {
+        return gk_silu_mul_f32.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_silu_mul_f32(const float *gate, int64_t gate_stride, const float *up, int64_t up_stride, int64_t rows, int64_t cols, float *out, int64_t out_stride)
+     * }
+     */
+    public static MethodHandle gk_silu_mul_f32$handle() {
+        return gk_silu_mul_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_silu_mul_f32(const float *gate, int64_t gate_stride, const float *up, int64_t up_stride, int64_t rows, int64_t cols, float *out, int64_t out_stride)
+     * }
+     */
+    public static MemorySegment gk_silu_mul_f32$address() {
+        return gk_silu_mul_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_silu_mul_f32(const float *gate, int64_t gate_stride, const float *up, int64_t up_stride, int64_t rows, int64_t cols, float *out, int64_t out_stride)
+     * }
+     */
+    public static void gk_silu_mul_f32(MemorySegment gate, long gate_stride, MemorySegment up, long up_stride, long rows, long cols, MemorySegment out, long out_stride) {
+        var mh$ = gk_silu_mul_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_silu_mul_f32", gate, gate_stride, up, up_stride, rows, cols, out, out_stride);
+            }
+            mh$.invokeExact(gate, gate_stride, up, up_stride, rows, cols, out, out_stride);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_top_k_softmax_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             granite_kernels_h.C_INT,
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
@@ -2119,76 +1713,65 @@ public class granite_kernels_h extends granite_kernels_h$shared {
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_POINTER);
+            granite_kernels_h.C_POINTER
+        );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_top_k_softmax_f32");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_top_k_softmax_f32");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_top_k_softmax_f32(const float *logits, int64_t logits_stride, int64_t rows, int64_t experts, int64_t k, int32_t *ids, float *weights)
-   * }
-   */
-  public static FunctionDescriptor gk_top_k_softmax_f32$descriptor() {
-    return gk_top_k_softmax_f32.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_top_k_softmax_f32(const float *logits, int64_t logits_stride, int64_t rows, int64_t experts, int64_t k, int32_t *ids, float *weights)
-   * }
-   */
-  public static MethodHandle gk_top_k_softmax_f32$handle() {
-    return gk_top_k_softmax_f32.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_top_k_softmax_f32(const float *logits, int64_t logits_stride, int64_t rows, int64_t experts, int64_t k, int32_t *ids, float *weights)
-   * }
-   */
-  public static MemorySegment gk_top_k_softmax_f32$address() {
-    return gk_top_k_softmax_f32.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * int32_t gk_top_k_softmax_f32(const float *logits, int64_t logits_stride, int64_t rows, int64_t experts, int64_t k, int32_t *ids, float *weights)
-   * }
-   */
-  public static int gk_top_k_softmax_f32(
-      MemorySegment logits,
-      long logits_stride,
-      long rows,
-      long experts,
-      long k,
-      MemorySegment ids,
-      MemorySegment weights) {
-    var mh$ = gk_top_k_softmax_f32.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall(
-            "gk_top_k_softmax_f32", logits, logits_stride, rows, experts, k, ids, weights);
-      }
-      return (int) mh$.invokeExact(logits, logits_stride, rows, experts, k, ids, weights);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static class gk_widen_f32 {
-    public static final FunctionDescriptor DESC =
-        FunctionDescriptor.of(
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gk_top_k_softmax_f32(const float *logits, int64_t logits_stride, int64_t rows, int64_t experts, int64_t k, int32_t *ids, float *weights)
+     * }
+     */
+    public static FunctionDescriptor gk_top_k_softmax_f32$descriptor() {
+        return gk_top_k_softmax_f32.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gk_top_k_softmax_f32(const float *logits, int64_t logits_stride, int64_t rows, int64_t experts, int64_t k, int32_t *ids, float *weights)
+     * }
+     */
+    public static MethodHandle gk_top_k_softmax_f32$handle() {
+        return gk_top_k_softmax_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gk_top_k_softmax_f32(const float *logits, int64_t logits_stride, int64_t rows, int64_t experts, int64_t k, int32_t *ids, float *weights)
+     * }
+     */
+    public static MemorySegment gk_top_k_softmax_f32$address() {
+        return gk_top_k_softmax_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gk_top_k_softmax_f32(const float *logits, int64_t logits_stride, int64_t rows, int64_t experts, int64_t k, int32_t *ids, float *weights)
+     * }
+     */
+    public static int gk_top_k_softmax_f32(MemorySegment logits, long logits_stride, long rows, long experts, long k, MemorySegment ids, MemorySegment weights) {
+        var mh$ = gk_top_k_softmax_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_top_k_softmax_f32", logits, logits_stride, rows, experts, k, ids, weights);
+            }
+            return (int)mh$.invokeExact(logits, logits_stride, rows, experts, k, ids, weights);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_widen_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             granite_kernels_h.C_INT,
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_INT,
@@ -2196,80 +1779,70 @@ public class granite_kernels_h extends granite_kernels_h$shared {
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
-            granite_kernels_h.C_LONG);
+            granite_kernels_h.C_LONG
+        );
 
-    public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_widen_f32");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_widen_f32");
 
-    public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-  }
-
-  /**
-   * Function descriptor for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_widen_f32(const void *src, int32_t dtype, int64_t src_stride, int64_t rows, int64_t cols, float *dst, int64_t dst_stride)
-   * }
-   */
-  public static FunctionDescriptor gk_widen_f32$descriptor() {
-    return gk_widen_f32.DESC;
-  }
-
-  /**
-   * Downcall method handle for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_widen_f32(const void *src, int32_t dtype, int64_t src_stride, int64_t rows, int64_t cols, float *dst, int64_t dst_stride)
-   * }
-   */
-  public static MethodHandle gk_widen_f32$handle() {
-    return gk_widen_f32.HANDLE;
-  }
-
-  /**
-   * Address for:
-   *
-   * {@snippet lang=c :
-   * int32_t gk_widen_f32(const void *src, int32_t dtype, int64_t src_stride, int64_t rows, int64_t cols, float *dst, int64_t dst_stride)
-   * }
-   */
-  public static MemorySegment gk_widen_f32$address() {
-    return gk_widen_f32.ADDR;
-  }
-
-  /**
-   * {@snippet lang=c :
-   * int32_t gk_widen_f32(const void *src, int32_t dtype, int64_t src_stride, int64_t rows, int64_t cols, float *dst, int64_t dst_stride)
-   * }
-   */
-  public static int gk_widen_f32(
-      MemorySegment src,
-      int dtype,
-      long src_stride,
-      long rows,
-      long cols,
-      MemorySegment dst,
-      long dst_stride) {
-    var mh$ = gk_widen_f32.HANDLE;
-    try {
-      if (TRACE_DOWNCALLS) {
-        traceDowncall("gk_widen_f32", src, dtype, src_stride, rows, cols, dst, dst_stride);
-      }
-      return (int) mh$.invokeExact(src, dtype, src_stride, rows, cols, dst, dst_stride);
-    } catch (Error | RuntimeException ex) {
-      throw ex;
-    } catch (Throwable ex$) {
-      throw new AssertionError("should not reach here", ex$);
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
-  }
 
-  private static final int GK_GEMM_SCRATCH = (int) 1048576L;
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gk_widen_f32(const void *src, int32_t dtype, int64_t src_stride, int64_t rows, int64_t cols, float *dst, int64_t dst_stride)
+     * }
+     */
+    public static FunctionDescriptor gk_widen_f32$descriptor() {
+        return gk_widen_f32.DESC;
+    }
 
-  /**
-   * {@snippet lang=c :
-   * #define GK_GEMM_SCRATCH 1048576
-   * }
-   */
-  public static int GK_GEMM_SCRATCH() {
-    return GK_GEMM_SCRATCH;
-  }
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gk_widen_f32(const void *src, int32_t dtype, int64_t src_stride, int64_t rows, int64_t cols, float *dst, int64_t dst_stride)
+     * }
+     */
+    public static MethodHandle gk_widen_f32$handle() {
+        return gk_widen_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gk_widen_f32(const void *src, int32_t dtype, int64_t src_stride, int64_t rows, int64_t cols, float *dst, int64_t dst_stride)
+     * }
+     */
+    public static MemorySegment gk_widen_f32$address() {
+        return gk_widen_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gk_widen_f32(const void *src, int32_t dtype, int64_t src_stride, int64_t rows, int64_t cols, float *dst, int64_t dst_stride)
+     * }
+     */
+    public static int gk_widen_f32(MemorySegment src, int dtype, long src_stride, long rows, long cols, MemorySegment dst, long dst_stride) {
+        var mh$ = gk_widen_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_widen_f32", src, dtype, src_stride, rows, cols, dst, dst_stride);
+            }
+            return (int)mh$.invokeExact(src, dtype, src_stride, rows, cols, dst, dst_stride);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+    private static final int GK_GEMM_SCRATCH = (int)1048576L;
+    /**
+     * {@snippet lang=c :
+     * #define GK_GEMM_SCRATCH 1048576
+     * }
+     */
+    public static int GK_GEMM_SCRATCH() {
+        return GK_GEMM_SCRATCH;
+    }
 }
+
