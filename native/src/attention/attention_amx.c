@@ -120,7 +120,7 @@ static __m512 softmax(const attention *a, int count, queries *t, workspace *w) {
   __m512 max = t->max;
   for (int j = 0; j < count; j++) {
     const int64_t blind = w->key[j] - first; /* lanes before this one do not see the key */
-    const __mmask16 sees = blind <= 0 ? 0xffff : blind >= 16 ? 0 : (__mmask16)(0xffffu << blind);
+    const __mmask16 sees = (__mmask16)(blind <= 0 ? 0xffffu : blind >= 16 ? 0 : 0xffffu << blind);
     const __m512 s = _mm512_mul_ps(_mm512_loadu_ps(w->s + j * 16), scale);
     const __m512 visible = _mm512_mask_mov_ps(nothing, sees, s);
     _mm512_storeu_ps(w->s + j * 16, visible);
