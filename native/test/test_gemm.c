@@ -10,7 +10,8 @@ static int64_t packed_count(int64_t m, int64_t k) {
 
 static uint16_t *packed_buffer(int place, int64_t m, int64_t k) {
   const int64_t count = packed_count(m, k);
-  return check_weights(place, 1, count, count, sizeof(uint16_t));
+  const check_place at = check_places[place];
+  return check_bytes(at.at_end, at.skew * sizeof(uint32_t), 1, count, count, sizeof(uint16_t));
 }
 
 /* Nearest bfloat16 by comparison of its two neighbours; normal numbers only. */
@@ -292,7 +293,7 @@ static void working_memory_is_enough(const gk_table *kernels) {
     uint16_t *x = packed_buffer(place, M, K);
     memset(x, 0, (size_t)packed_count(M, K) * 2);
     float *y = check_f32(place, M, N, N);
-    unsigned char *scratch = check_weights(place, 1, GK_GEMM_SCRATCH, GK_GEMM_SCRATCH, 1);
+    float *scratch = check_f32(place, 1, GK_GEMM_SCRATCH / 4, GK_GEMM_SCRATCH / 4);
     const bool slow = strcmp(kernels->isa, "amx") != 0;
     const int64_t m = slow ? 1 : M;
     kernels->gemm_bf16(w, K, N, K, x, m, 1, NULL, NULL, 0, y, N, scratch);

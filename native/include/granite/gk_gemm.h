@@ -11,7 +11,8 @@
  *              [i / 16, c / 32, c % 32 / 2, i % 16, c % 2]; rows and columns that fill up hold zeros
  *
  * which is what such a unit takes beside weights as they lie in a file. Products are exact and sums are f32.
- * Subnormal numbers may count as zero. On tiers without such a unit these kernels work too, slowly.
+ * Packed operands and scratch start at a multiple of 4 bytes. Subnormal numbers may count as zero. On tiers without such
+ * a unit these kernels work too, slowly.
  */
 
 /** Bytes of working memory that the products below take. */
