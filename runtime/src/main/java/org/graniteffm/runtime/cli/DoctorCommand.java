@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
@@ -30,7 +31,7 @@ import picocli.CommandLine.Spec;
       ""
     })
 final class DoctorCommand implements Callable<Integer> {
-  /** What the tiers of the kernels, and those to come, are made of. */
+  /** What the tiers of the kernels are made of, and what their successors may be. */
   private static final List<String> FLAGS =
       List.of(
           "avx2",
@@ -94,12 +95,6 @@ final class DoctorCommand implements Callable<Integer> {
     cpu.put("name", Machine.cpu().orElse("unknown"));
     cpu.put("architecture", System.getProperty("os.arch"));
     cpu.put("flags", String.join(" ", FLAGS.stream().filter(flags::contains).toList()));
-    boolean amx = flags.contains("amx_tile") && flags.contains("amx_bf16");
-    cpu.put(
-        "amx",
-        amx
-            ? "the CPU has it and the kernel lets programs ask for it; this version does not use it"
-            : "not on this CPU, or hidden by the kernel or the hypervisor");
     facts.put("cpu", cpu);
   }
 
@@ -112,6 +107,9 @@ final class DoctorCommand implements Callable<Integer> {
       kernels.put("isa", active);
       kernels.put("best_isa", best);
       kernels.put("why", why(active, best));
+      String amx = NativeLibraries.amxStatus();
+      kernels.put("amx", amx);
+      amxAdvice(amx, Machine.cpu().orElse(""), Machine.cpuFlags()).ifPresent(advice::add);
       if (!active.equals(best)) {
         advice.add(
             "The kernels use %s although this CPU has %s: unset %s."
@@ -130,6 +128,41 @@ final class DoctorCommand implements Callable<Integer> {
       advice.add("Models cannot run, since the kernels cannot be loaded.");
     }
     facts.put("kernels", kernels);
+  }
+
+  /**
+   * How to mend it that the tile unit cannot be used. That the CPU has none is no reason for
+   * advice, unless it is one that should.
+   *
+   * @param status of {@link NativeLibraries#amxStatus}
+   * @param cpu its name
+   * @param flags as the kernel names them
+   */
+  static Optional<String> amxAdvice(String status, String cpu, List<String> flags) {
+    if (status.equals("usable")) {
+      return Optional.empty();
+    }
+    if (status.startsWith("switched off")) {
+      return Optional.of(
+          "The tile unit (AMX) of this CPU is switched off, which makes long bf16 prompts several"
+              + " times slower: it needs Linux 5.16 or later, started without clearcpuid= or"
+              + " noxsave, and in a virtual machine a hypervisor that passes on the state of the"
+              + " tiles (QEMU: -cpu host).");
+    }
+    if (status.startsWith("refused")) {
+      return Optional.of(
+          "The operating system refuses this program the tile unit (AMX), which makes long bf16"
+              + " prompts several times slower: Linux grants it from 5.16 on, unless a sandbox"
+              + " such as seccomp or gVisor forbids arch_prctl.");
+    }
+    // Intel's server CPUs got both at once
+    boolean hidden = cpu.contains("Intel") && flags.contains("avx512_fp16");
+    return hidden && flags.contains("hypervisor")
+        ? Optional.of(
+            "This CPU has a tile unit (AMX), but the hypervisor hides it, which makes long bf16"
+                + " prompts several times slower: give the virtual machine amx-tile and amx-bf16"
+                + " (QEMU: -cpu host).")
+        : Optional.empty();
   }
 
   private static String why(String active, String best) {
