@@ -12,6 +12,7 @@ module org.graniteffm.runtime {
   requires me.tongfei.progressbar;
   requires java.management;
   requires java.net.http;
+  requires jdk.jfr;
   requires jdk.management;
   requires jdk.unsupported; // sun.misc.Signal, for Ctrl-C
   requires ai.djl.api;

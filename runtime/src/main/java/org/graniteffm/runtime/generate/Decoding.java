@@ -21,6 +21,7 @@ import org.graniteffm.runtime.model.Session;
 final class Decoding implements AutoCloseable {
   private final GraniteForCausalLM model;
   private final GenerationConfig config;
+  private final GenerationHooks hooks;
   private final Feed feed;
   private final Drafter drafter; // null if nothing is guessed
   private final TokenListener listener;
@@ -64,6 +65,7 @@ final class Decoding implements AutoCloseable {
       BooleanSupplier cancelled) {
     this.model = model;
     this.config = config;
+    this.hooks = hooks;
     this.feed = feed;
     this.drafter = drafter;
     this.listener = listener;
@@ -237,6 +239,14 @@ final class Decoding implements AutoCloseable {
           return;
         }
       }
+    }
+  }
+
+  /** Tells the listener of metrics, if there is one; may be called once this is closed. */
+  void tellMetrics(Generation result) {
+    if (hooks.metricsListener().isPresent()) {
+      GenerationMetrics metrics = GenerationMetrics.of(result, feed.cacheBytes());
+      hooks.metricsListener().get().onGeneration(metrics);
     }
   }
 

@@ -191,6 +191,11 @@ final class Feed implements AutoCloseable {
     return (long) (grouped ? row / group : row) * model.vocabSize() * Float.BYTES;
   }
 
+  /** Memory of the keys and values. */
+  long cacheBytes() {
+    return cache.byteSize();
+  }
+
   /** Where a row begins in the tokens. */
   int start(int row) {
     return row * length;

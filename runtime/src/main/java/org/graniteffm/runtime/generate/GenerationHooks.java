@@ -13,15 +13,18 @@ import org.graniteffm.runtime.tokenizer.Tokenizer;
  * @param logitsProcessors change scores, in this order
  * @param stoppingCriteria end sequences
  * @param pastKeyValues holds the beginning of the prompt already, and takes in what follows
+ * @param metricsListener told what the generation took
  */
 public record GenerationHooks(
     Optional<Tokenizer> tokenizer,
     List<LogitsProcessor> logitsProcessors,
     List<StoppingCriteria> stoppingCriteria,
-    Optional<KvCache> pastKeyValues) {
+    Optional<KvCache> pastKeyValues,
+    Optional<MetricsListener> metricsListener) {
   /** Nothing to call. */
   public static final GenerationHooks NONE =
-      new GenerationHooks(Optional.empty(), List.of(), List.of(), Optional.empty());
+      new GenerationHooks(
+          Optional.empty(), List.of(), List.of(), Optional.empty(), Optional.empty());
 
   /**
    * Copies the lists.
@@ -30,6 +33,7 @@ public record GenerationHooks(
    * @param logitsProcessors change scores, in this order
    * @param stoppingCriteria end sequences
    * @param pastKeyValues holds the beginning of the prompt already, and takes in what follows
+   * @param metricsListener told what the generation took
    */
   public GenerationHooks {
     logitsProcessors = List.copyOf(logitsProcessors);
@@ -44,7 +48,7 @@ public record GenerationHooks(
    */
   public GenerationHooks with(Tokenizer value) {
     return new GenerationHooks(
-        Optional.of(value), logitsProcessors, stoppingCriteria, pastKeyValues);
+        Optional.of(value), logitsProcessors, stoppingCriteria, pastKeyValues, metricsListener);
   }
 
   /**
@@ -55,7 +59,11 @@ public record GenerationHooks(
    */
   public GenerationHooks with(LogitsProcessor processor) {
     return new GenerationHooks(
-        tokenizer, plus(logitsProcessors, processor), stoppingCriteria, pastKeyValues);
+        tokenizer,
+        plus(logitsProcessors, processor),
+        stoppingCriteria,
+        pastKeyValues,
+        metricsListener);
   }
 
   /**
@@ -66,7 +74,11 @@ public record GenerationHooks(
    */
   public GenerationHooks with(StoppingCriteria criterion) {
     return new GenerationHooks(
-        tokenizer, logitsProcessors, plus(stoppingCriteria, criterion), pastKeyValues);
+        tokenizer,
+        logitsProcessors,
+        plus(stoppingCriteria, criterion),
+        pastKeyValues,
+        metricsListener);
   }
 
   /**
@@ -79,7 +91,19 @@ public record GenerationHooks(
    * @return hooks with it
    */
   public GenerationHooks with(KvCache cache) {
-    return new GenerationHooks(tokenizer, logitsProcessors, stoppingCriteria, Optional.of(cache));
+    return new GenerationHooks(
+        tokenizer, logitsProcessors, stoppingCriteria, Optional.of(cache), metricsListener);
+  }
+
+  /**
+   * Sets who is told what the generation took.
+   *
+   * @param listener told once, at the end
+   * @return hooks with it
+   */
+  public GenerationHooks withMetrics(MetricsListener listener) {
+    return new GenerationHooks(
+        tokenizer, logitsProcessors, stoppingCriteria, pastKeyValues, Optional.of(listener));
   }
 
   private static <T> List<T> plus(List<T> list, T element) {

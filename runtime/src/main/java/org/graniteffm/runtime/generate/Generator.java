@@ -143,17 +143,22 @@ public final class Generator implements AutoCloseable {
       GenerationHooks hooks,
       TokenListener listener,
       BooleanSupplier cancelled) {
+    Decoding decoding;
+    Generation result;
     exclusive.enter();
     try (GranitePreTrainedModel.Use _ = model.use();
         GranitePreTrainedModel.Use _ = assistant == null ? null : assistant.use();
-        Decoding decoding = begin(inputIds, attentionMask, config, hooks, listener, cancelled)) {
-      while (decoding.advance()) {
+        Decoding running = begin(inputIds, attentionMask, config, hooks, listener, cancelled)) {
+      while (running.advance()) {
         // the listener hears of it
       }
-      return decoding.result();
+      result = running.result();
+      decoding = running;
     } finally {
       leave();
     }
+    decoding.tellMetrics(result); // the generator is free by now
+    return result;
   }
 
   /**

@@ -82,7 +82,7 @@ public final class TokenStream implements Iterator<GeneratedToken>, AutoCloseabl
     try {
       while (count == 0 && result == null) {
         if (!generator.advance(decoding) && count == 0) {
-          free();
+          end();
         }
       }
       return count > 0;
@@ -209,9 +209,17 @@ public final class TokenStream implements Iterator<GeneratedToken>, AutoCloseabl
     exclusive.enter();
     try {
       count = 0;
-      free();
+      end();
     } finally {
       exclusive.leave();
+    }
+  }
+
+  /** Ends what has not failed. */
+  private void end() {
+    if (result == null) {
+      free();
+      decoding.tellMetrics(result);
     }
   }
 

@@ -37,10 +37,20 @@ record OpenModel(
   static OpenModel load(
       Path directory, GraniteConfig config, Workers workers, FileAccess access, boolean withHead)
       throws IOException {
+    LoadEvent event = new LoadEvent();
+    event.begin();
     if (withHead) {
       checkArchitectures(directory, config);
     }
-    return bind(config, Checkpoint.open(directory, access), workers, withHead);
+    OpenModel open = bind(config, Checkpoint.open(directory, access), workers, withHead);
+    event.end();
+    if (event.shouldCommit()) {
+      event.model = directory.toString();
+      event.tensors = open.checkpoint().names().size();
+      event.bytes = open.checkpoint().byteSize();
+      event.commit();
+    }
+    return open;
   }
 
   private static void linkEarly() {

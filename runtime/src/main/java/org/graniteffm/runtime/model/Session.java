@@ -46,6 +46,7 @@ public final class Session implements AutoCloseable {
   private final Decoder decoder;
   private final Decoder.Block block = new Decoder.Block();
   private final ExclusiveUse use = new ExclusiveUse("session");
+  private final PassEvents events;
   private BooleanSupplier cancellation = () -> false;
   private Arena logitsArena;
   private Matrix logits;
@@ -55,6 +56,7 @@ public final class Session implements AutoCloseable {
     this.model = model;
     this.config = model.config();
     this.decoder = decoder;
+    events = new PassEvents(model.checkpoint().directory().toString());
   }
 
   /**
@@ -137,6 +139,7 @@ public final class Session implements AutoCloseable {
     try {
       append(cache, ids, tokens, positions, mask, maskStride, cache.batch());
       decoder.logits(block.tokens - 1, block.tokens, cache.batch(), logits);
+      events.end(cache);
       return logits.segment();
     } finally {
       leave();
@@ -174,6 +177,7 @@ public final class Session implements AutoCloseable {
       }
       append(cache, ids, tokens, positions, mask, maskStride, (int) rows);
       decoder.logits(0, 1, (int) rows, logits);
+      events.end(cache);
       return logits.segment();
     } finally {
       leave();
@@ -209,6 +213,7 @@ public final class Session implements AutoCloseable {
     block.mask = mask;
     block.maskStride = maskStride;
     block.sequenceStarts = null;
+    events.begin(cache, tokens);
     decoder.prepareRope(
         largestPosition(positions, batch * tokens, (long) cache.length() + tokens) + 1);
     runBlocks(block, cache, null, null);
@@ -244,8 +249,10 @@ public final class Session implements AutoCloseable {
       in.ids = ids;
       reserveLogits(Math.min(SCORED_ROWS, losses.length));
       try (KvCache cache = new KvCache(config, 1, ids.length)) {
+        events.begin(cache, ids.length);
         decoder.prepareRope(ids.length);
         runBlocks(in, cache, null, done -> addLosses(done, ids, from, losses));
+        events.end(cache);
       }
       return losses;
     } finally {
@@ -595,8 +602,10 @@ public final class Session implements AutoCloseable {
     }
 
     private void runLayers(Arena arena, KvCache cache, Outputs outputs, AfterBlock after) {
+      events.begin(cache, tokens);
       decoder.prepareRope(largestPosition(positions, batch * tokens, (long) past + tokens) + 1);
       runBlocks(wholeCall(arena), cache, outputs, after);
+      events.end(cache);
     }
 
     private KvCache returned(KvCache cache, boolean keepCache) {
