@@ -19,6 +19,7 @@ final class Lease {
 
   /** Starts a call; to be paired with {@link #release}. */
   void acquire() {
+    check(); // or it would wait for those that run, only to hear the same
     lock.readLock().lock();
     if (closing) {
       lock.readLock().unlock();
@@ -44,7 +45,7 @@ final class Lease {
   /**
    * Closes once, after the calls that run have ended.
    *
-   * @param action what to free
+   * @param action what to free; if it throws, another call tries again
    * @throws ClosedException if the caller is itself within such a call, since waiting for it would
    *     never end
    */
@@ -56,8 +57,8 @@ final class Lease {
     lock.writeLock().lock();
     try {
       if (!closed) {
-        closed = true;
         action.run();
+        closed = true;
       }
     } finally {
       lock.writeLock().unlock();

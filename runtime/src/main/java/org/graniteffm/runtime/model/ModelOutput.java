@@ -64,7 +64,7 @@ public abstract sealed class ModelOutput implements AutoCloseable
 
   /** Frees the tensors, and the cache if this call made it. */
   @Override
-  public void close() {
+  public synchronized void close() {
     if (arena.scope().isAlive()) {
       arena.close();
     }

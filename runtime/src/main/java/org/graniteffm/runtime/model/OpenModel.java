@@ -136,7 +136,9 @@ record OpenModel(
   void close() {
     lease.close(() -> {
       checkpoint.close();
-      arena.close();
+      if (arena.scope().isAlive()) {
+        arena.close();
+      }
     });
   }
 }
