@@ -16,7 +16,9 @@ import org.graniteffm.runtime.tensor.Tensor;
  *
  * <p>Each layer has keys and values as {@code [batch, num_key_value_heads, capacity, head_dim]}, so
  * that attention reads one head of one sequence as one stream. A cache grows by doubling, owns its
- * memory, and belongs to one caller at a time.
+ * memory, and belongs to one caller at a time: while a pass or a method here works on it, all else
+ * that would change, copy or close it gets a {@link ConcurrentUseException}, and once it is closed
+ * a {@link ClosedException}.
  */
 public final class KvCache implements AutoCloseable {
   private static final int FIRST_CAPACITY = 64;
@@ -29,6 +31,7 @@ public final class KvCache implements AutoCloseable {
   private final int batch;
   private final MemorySegment[] keys;
   private final MemorySegment[] values;
+  private final ExclusiveUse use = new ExclusiveUse("cache");
   private Arena arena;
   private int capacity;
   private int length;
@@ -108,6 +111,16 @@ public final class KvCache implements AutoCloseable {
    * @throws IllegalArgumentException if there are not so many
    */
   public void truncate(int newLength) {
+    enter();
+    try {
+      cut(newLength);
+    } finally {
+      leave();
+    }
+  }
+
+  /** As {@link #truncate}, within a use. */
+  void cut(int newLength) {
     if (newLength < 0 || newLength > length) {
       throw new IllegalArgumentException(
           "newLength: %d, legal are 0 to %d".formatted(newLength, length));
@@ -146,10 +159,15 @@ public final class KvCache implements AutoCloseable {
    * @throws InsufficientMemoryException if the memory cannot be had
    */
   public KvCache copy() {
-    KvCache copy = new KvCache(this, batch, length);
-    copy.copyFrom(keys, values, capacity, length);
-    copy.length = length;
-    return copy;
+    enter();
+    try {
+      KvCache copy = new KvCache(this, batch, length);
+      copy.copyFrom(keys, values, capacity, length);
+      copy.length = length;
+      return copy;
+    } finally {
+      leave();
+    }
   }
 
   private KvCache(KvCache like, int batch, int capacity) {
@@ -175,6 +193,15 @@ public final class KvCache implements AutoCloseable {
    * @throws InsufficientMemoryException if the memory cannot be had
    */
   public KvCache select(int[] rows, int newCapacity) {
+    enter();
+    try {
+      return selected(rows, newCapacity);
+    } finally {
+      leave();
+    }
+  }
+
+  private KvCache selected(int[] rows, int newCapacity) {
     checkRows(rows);
     KvCache copy = new KvCache(this, rows.length, Math.max(newCapacity, length));
     long sequence = kvHeads;
@@ -202,6 +229,15 @@ public final class KvCache implements AutoCloseable {
    *     sequence of this cache, or from is beyond the length
    */
   public void reorder(int[] rows, int from) {
+    enter();
+    try {
+      permute(rows, from);
+    } finally {
+      leave();
+    }
+  }
+
+  private void permute(int[] rows, int from) {
     checkRows(rows);
     if (rows.length != batch) {
       throw new IllegalArgumentException("rows: %d for %d sequences".formatted(rows.length, batch));
@@ -314,6 +350,15 @@ public final class KvCache implements AutoCloseable {
    * @throws IllegalArgumentException if the number of layers or a shape does not fit
    */
   public void append(Tensor[] newKeys, Tensor[] newValues) {
+    enter();
+    try {
+      add(newKeys, newValues);
+    } finally {
+      leave();
+    }
+  }
+
+  private void add(Tensor[] newKeys, Tensor[] newValues) {
     if (newKeys.length != layers || newValues.length != layers) {
       throw new IllegalArgumentException(
           "past_key, past_value: %d and %d layers, the model has %d"
@@ -445,11 +490,33 @@ public final class KvCache implements AutoCloseable {
         && headDim == config.headDim();
   }
 
-  /** Frees the memory; a cache that is closed already stays so. */
+  /** Starts a use by a pass or a method; to be paired with {@link #leave}. */
+  void enter() {
+    use.enter();
+    if (!arena.scope().isAlive()) {
+      use.leave();
+      throw new ClosedException("cache: is closed");
+    }
+  }
+
+  void leave() {
+    use.leave();
+  }
+
+  /**
+   * Frees the memory; a cache that is closed already stays so.
+   *
+   * @throws ConcurrentUseException if a pass or another thread is using it
+   */
   @Override
   public void close() {
-    if (arena.scope().isAlive()) {
-      arena.close();
+    use.enter();
+    try {
+      if (arena.scope().isAlive()) {
+        arena.close();
+      }
+    } finally {
+      use.leave();
     }
   }
 }

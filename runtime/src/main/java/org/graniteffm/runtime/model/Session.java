@@ -84,32 +84,32 @@ public final class Session implements AutoCloseable {
    * @return the results, to be closed
    * @throws IllegalArgumentException if the input does not fit the model or itself; the message
    *     names the argument
-   * @throws ClosedException if the session or the model is closed
-   * @throws ConcurrentUseException if another thread is using this session
+   * @throws ClosedException if the session, the cache or the model is closed
+   * @throws ConcurrentUseException if another thread is using this session or the cache
    * @throws InsufficientMemoryException if cache or results find no memory
    * @throws UncheckedIOException if a mapped file of the model was cut short
    * @throws CancellationException if the cancellation says so, or the thread is interrupted
    */
   public ForwardOutput forward(ForwardInput input) {
-    enter();
+    enter(input.pastKeyValues());
     try {
       model.checkFiles();
       ForwardCall call = new ForwardCall(input);
       return call.run(call::scores);
     } finally {
-      leave();
+      leave(input.pastKeyValues());
     }
   }
 
   /** As {@link #forward}, without a head. */
   BaseModelOutput lastHiddenState(ForwardInput input) {
-    enter();
+    enter(input.pastKeyValues());
     try {
       model.checkFiles();
       ForwardCall call = new ForwardCall(input);
       return call.run(call::lastHiddenState);
     } finally {
-      leave();
+      leave(input.pastKeyValues());
     }
   }
 
@@ -127,22 +127,22 @@ public final class Session implements AutoCloseable {
    * @return {@code [batch, V]} f32: scores behind the last token of each sequence, valid until the
    *     next call
    * @throws IllegalArgumentException if an argument does not fit the model; the message names it
-   * @throws ClosedException if the session or the model is closed
-   * @throws ConcurrentUseException if another thread is using this session
+   * @throws ClosedException if the session, the cache or the model is closed
+   * @throws ConcurrentUseException if another thread is using this session or the cache
    * @throws InsufficientMemoryException if the cache finds no memory
    * @throws UncheckedIOException if a mapped file of the model was cut short
    * @throws CancellationException if the cancellation says so, or the thread is interrupted
    */
   public MemorySegment nextLogits(
       KvCache cache, int[] ids, int tokens, int[] positions, MemorySegment mask, long maskStride) {
-    enter();
+    enter(cache);
     try {
       append(cache, ids, tokens, positions, mask, maskStride, cache.batch());
       decoder.logits(block.tokens - 1, block.tokens, cache.batch(), logits);
       events.end(cache);
       return logits.segment();
     } finally {
-      leave();
+      leave(cache);
     }
   }
 
@@ -160,14 +160,14 @@ public final class Session implements AutoCloseable {
    * @return {@code [batch, tokens, V]} f32, valid until the next call; up to {@link #EXACT_ROWS}
    *     rows they are, bit for bit, what the tokens get one by one
    * @throws IllegalArgumentException if an argument does not fit the model; the message names it
-   * @throws ClosedException if the session or the model is closed
-   * @throws ConcurrentUseException if another thread is using this session
+   * @throws ClosedException if the session, the cache or the model is closed
+   * @throws ConcurrentUseException if another thread is using this session or the cache
    * @throws InsufficientMemoryException if the cache finds no memory
    * @throws CancellationException if the cancellation says so, or the thread is interrupted
    */
   public MemorySegment allLogits(
       KvCache cache, int[] ids, int tokens, int[] positions, MemorySegment mask, long maskStride) {
-    enter();
+    enter(cache);
     try {
       long rows = (long) cache.batch() * tokens;
       if (rows > BLOCK_ROWS) {
@@ -180,7 +180,7 @@ public final class Session implements AutoCloseable {
       events.end(cache);
       return logits.segment();
     } finally {
-      leave();
+      leave(cache);
     }
   }
 
@@ -366,6 +366,26 @@ public final class Session implements AutoCloseable {
                 .formatted(positions[i], i / tokens, i % tokens));
       }
     }
+  }
+
+  /** Starts a call on a cache, or on none. */
+  private void enter(KvCache cache) {
+    enter();
+    try {
+      if (cache != null) {
+        cache.enter();
+      }
+    } catch (RuntimeException e) {
+      leave();
+      throw e;
+    }
+  }
+
+  private void leave(KvCache cache) {
+    if (cache != null) {
+      cache.leave();
+    }
+    leave();
   }
 
   private void enter() {
@@ -564,7 +584,7 @@ public final class Session implements AutoCloseable {
       if (input.pastKeyValues() == null) {
         cache.close();
       } else {
-        cache.truncate(past);
+        cache.cut(past);
       }
     }
 

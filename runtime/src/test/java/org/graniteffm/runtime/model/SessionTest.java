@@ -233,6 +233,42 @@ class SessionTest {
   }
 
   @Test
+  void cacheBelongsToThePassThatIsUnderWay() {
+    try (Session session = model.newSession();
+        Session other = model.newSession();
+        KvCache cache = new KvCache(model.config(), 1, 0)) {
+      session.nextLogits(cache, ids(6), 6, null, null, 0);
+      session.setCancellation(() -> {
+        int[] ids = ids(3);
+        ForwardInput input = ForwardInput.ofIds(ids).pastKeyValues(cache).build();
+        assertThrows(ConcurrentUseException.class, cache::close);
+        assertThrows(ConcurrentUseException.class, cache::copy);
+        assertThrows(ConcurrentUseException.class, () -> cache.truncate(0));
+        assertThrows(ConcurrentUseException.class, () -> cache.reorder(new int[1], 0));
+        assertThrows(ConcurrentUseException.class, () -> cache.select(new int[1], 0));
+        assertThrows(ConcurrentUseException.class, () -> other.forward(input));
+        assertThrows(
+            ConcurrentUseException.class, () -> other.nextLogits(cache, ids, 3, null, null, 0));
+        return false;
+      });
+      session.nextLogits(cache, ids(3), 3, null, null, 0);
+      assertEquals(9, cache.length());
+      session.setCancellation(() -> false);
+      other.nextLogits(cache, ids(3), 3, null, null, 0);
+      assertEquals(12, cache.length());
+      cache.close();
+      cache.close();
+      ForwardInput input = ForwardInput.ofIds(ids(3)).pastKeyValues(cache).build();
+      assertThrows(ClosedException.class, () -> session.forward(input));
+      assertThrows(ClosedException.class, () -> session.allLogits(cache, ids(3), 3, null, null, 0));
+      assertThrows(ClosedException.class, cache::copy);
+      try (KvCache fresh = new KvCache(model.config(), 1, 0)) {
+        session.nextLogits(fresh, ids(3), 3, null, null, 0);
+      }
+    }
+  }
+
+  @Test
   void usedAfterCloseIsRefused() {
     Session session = model.newSession();
     session.close();
