@@ -146,7 +146,12 @@ final class Decoding implements AutoCloseable {
     } catch (CancellationException e) {
       wasCancelled = true;
     }
-    return !wasCancelled && search.step(logits, step++);
+    if (wasCancelled) {
+      return false;
+    }
+    boolean goOn = search.step(logits, step);
+    step++; // not if a callback has thrown: then there is no token of this step
+    return goOn;
   }
 
   private boolean isCancelled() {

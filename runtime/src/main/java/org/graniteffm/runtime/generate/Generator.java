@@ -6,6 +6,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.BooleanSupplier;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.RopeType;
+import org.graniteffm.runtime.model.ClosedException;
 import org.graniteffm.runtime.model.ExclusiveUse;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.model.GranitePreTrainedModel;
@@ -35,7 +36,9 @@ public final class Generator implements AutoCloseable {
   private final Session session;
   private final GraniteForCausalLM assistant; // or null
   private final Session assistantSession;
-  private final ExclusiveUse exclusive = new ExclusiveUse("generator");
+  private final ExclusiveUse exclusive = new ExclusiveUse("generator"); // by a generation
+  private final ExclusiveUse computing = new ExclusiveUse("generator"); // by a call
+  private boolean closed; // read and written while computing
   private int startGuesses; // what the schedule began with, and where it has got to
   private int guesses;
 
@@ -146,7 +149,8 @@ public final class Generator implements AutoCloseable {
     Decoding decoding;
     Generation result;
     exclusive.enter();
-    try (GranitePreTrainedModel.Use _ = model.use();
+    try (GranitePreTrainedModel.Use _ = compute();
+        GranitePreTrainedModel.Use _ = model.use();
         GranitePreTrainedModel.Use _ = assistant == null ? null : assistant.use();
         Decoding running = begin(inputIds, attentionMask, config, hooks, listener, cancelled)) {
       while (running.advance()) {
@@ -195,7 +199,8 @@ public final class Generator implements AutoCloseable {
   public TokenStream stream(
       int[][] inputIds, int[][] attentionMask, GenerationConfig config, GenerationHooks hooks) {
     exclusive.enter();
-    try (GranitePreTrainedModel.Use _ = model.use();
+    try (GranitePreTrainedModel.Use _ = compute();
+        GranitePreTrainedModel.Use _ = model.use();
         GranitePreTrainedModel.Use _ = assistant == null ? null : assistant.use()) {
       return new TokenStream(
           this,
@@ -264,10 +269,21 @@ public final class Generator implements AutoCloseable {
 
   /** Runs a step of a stream while model and assistant stay open. */
   boolean advance(Decoding decoding) {
-    try (GranitePreTrainedModel.Use _ = model.use();
+    try (GranitePreTrainedModel.Use _ = compute();
+        GranitePreTrainedModel.Use _ = model.use();
         GranitePreTrainedModel.Use _ = assistant == null ? null : assistant.use()) {
       return decoding.advance();
     }
+  }
+
+  /** Keeps the generator open, callbacks included, until what it returns is closed. */
+  private GranitePreTrainedModel.Use compute() {
+    computing.enter();
+    if (closed) {
+      computing.leave();
+      throw new ClosedException("generator: is closed");
+    }
+    return computing::leave;
   }
 
   private Decoding begin(
@@ -404,12 +420,24 @@ public final class Generator implements AutoCloseable {
     }
   }
 
-  /** Frees the session, and the assistant's. */
+  /**
+   * Frees the session, and the assistant's. A stream whose generation goes on ends with a {@link
+   * ClosedException} at its next token; a generator that is closed already stays so.
+   *
+   * @throws org.graniteffm.runtime.model.ConcurrentUseException if it is computing: if another
+   *     thread or a callback of its own generation calls this
+   */
   @Override
   public void close() {
-    session.close();
-    if (assistantSession != null) {
-      assistantSession.close();
+    computing.enter();
+    try {
+      closed = true;
+      session.close();
+      if (assistantSession != null) {
+        assistantSession.close();
+      }
+    } finally {
+      computing.leave();
     }
   }
 }

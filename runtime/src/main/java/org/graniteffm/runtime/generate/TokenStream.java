@@ -80,6 +80,15 @@ public final class TokenStream implements Iterator<GeneratedToken>, AutoCloseabl
   public boolean hasNext() {
     exclusive.enter();
     try {
+      return compute();
+    } finally {
+      exclusive.leave();
+    }
+  }
+
+  /** Whether a token waits; computes one if it must. */
+  private boolean compute() {
+    try {
       while (count == 0 && result == null) {
         if (!generator.advance(decoding) && count == 0) {
           end();
@@ -90,8 +99,6 @@ public final class TokenStream implements Iterator<GeneratedToken>, AutoCloseabl
       count = 0;
       free();
       throw t;
-    } finally {
-      exclusive.leave();
     }
   }
 
@@ -103,13 +110,18 @@ public final class TokenStream implements Iterator<GeneratedToken>, AutoCloseabl
    */
   @Override
   public GeneratedToken next() {
-    if (!hasNext()) {
-      throw new NoSuchElementException("the generation has ended");
+    exclusive.enter();
+    try {
+      if (!compute()) {
+        throw new NoSuchElementException("the generation has ended");
+      }
+      GeneratedToken token = new GeneratedToken(waiting[2 * first], waiting[2 * first + 1]);
+      first = (first + 1) % (waiting.length / 2);
+      count--;
+      return token;
+    } finally {
+      exclusive.leave();
     }
-    GeneratedToken token = new GeneratedToken(waiting[2 * first], waiting[2 * first + 1]);
-    first = (first + 1) % (waiting.length / 2);
-    count--;
-    return token;
   }
 
   /** Whether it is known, without computing anything, that there is no other token. */
@@ -185,16 +197,23 @@ public final class TokenStream implements Iterator<GeneratedToken>, AutoCloseabl
    *
    * @return the result
    * @throws IllegalStateException if the generation has neither ended nor been closed
+   * @throws org.graniteffm.runtime.model.ConcurrentUseException if another thread is using this
+   *     stream
    */
   public Generation result() {
-    if (result == null && isExhausted()) {
-      close();
+    exclusive.enter();
+    try {
+      if (isExhausted()) {
+        free();
+      }
+      if (result == null) {
+        throw new IllegalStateException(
+            "result: the generation goes on; take its tokens or close it");
+      }
+      return result;
+    } finally {
+      exclusive.leave();
     }
-    if (result == null) {
-      throw new IllegalStateException(
-          "result: the generation goes on; take its tokens or close it");
-    }
-    return result;
   }
 
   /**

@@ -16,6 +16,7 @@ import java.util.NoSuchElementException;
 import java.util.OptionalInt;
 import java.util.Queue;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -210,6 +211,89 @@ class TokenStreamTest {
       tokens.next();
       own.close();
       assertThrows(ClosedException.class, tokens::next);
+    }
+  }
+
+  @Test
+  void generatorClosesBetweenTokensButNotWithinThem() {
+    Generator own = new Generator(model);
+    GenerationHooks closing =
+        GenerationHooks.NONE.with(
+            (LogitsProcessor)
+                (row, tokens, scores) -> assertThrows(ConcurrentUseException.class, own::close));
+    try (TokenStream tokens = own.stream(PROMPTS, null, GREEDY, closing)) {
+      assertEquals(greedy.get(0), tokens.next().id());
+      assertEquals(greedy.get(1), tokens.next().id());
+      own.close();
+      own.close();
+      assertThrows(ClosedException.class, tokens::next);
+      assertFalse(tokens.hasNext());
+    }
+    assertThrows(ClosedException.class, () -> own.stream(PROMPT, GREEDY));
+    assertThrows(ClosedException.class, () -> own.generate(PROMPT, GREEDY, (row, id) -> true));
+  }
+
+  @Test
+  void listenerCannotCloseItsGenerator() {
+    List<Integer> ids = new ArrayList<>();
+    generator.generate(
+        PROMPT,
+        GREEDY,
+        (row, id) -> {
+          assertThrows(ConcurrentUseException.class, generator::close);
+          return ids.add(id);
+        });
+    assertEquals(greedy, ids);
+    assertFree();
+  }
+
+  /** Whoever comes second is told so; no token is taken twice, and none is lost. */
+  @Test
+  void twoTakersShareTheTokens() throws InterruptedException {
+    GenerationConfig many = GREEDY.toBuilder().doSample(true).numReturnSequences(60).build();
+    try (TokenStream tokens = generator.stream(PROMPT, many)) {
+      AtomicInteger taken = new AtomicInteger();
+      Queue<Throwable> errors = new ConcurrentLinkedQueue<>();
+      Runnable take =
+          () -> {
+            try {
+              while (true) {
+                try {
+                  tokens.next();
+                  taken.getAndIncrement();
+                } catch (ConcurrentUseException e) {
+                  Thread.onSpinWait(); // it is the other's turn
+                }
+              }
+            } catch (NoSuchElementException e) {
+              // all are taken
+            } catch (Throwable t) {
+              errors.add(t);
+            }
+          };
+      Thread other = Thread.ofPlatform().start(take);
+      take.run();
+      other.join();
+      assertEquals(List.of(), List.copyOf(errors));
+      assertEquals(20 * 60, taken.get());
+    }
+  }
+
+  @Test
+  void failedStepOfASearchAddsNoToken() {
+    GenerationConfig beams = GREEDY.toBuilder().numBeams(2).build();
+    GenerationHooks failing =
+        GenerationHooks.NONE.with(
+            (LogitsProcessor)
+                (row, tokens, scores) -> {
+                  if (tokens.remaining() == PROMPT.length + 4) {
+                    throw new IllegalStateException("mine");
+                  }
+                });
+    try (TokenStream tokens = generator.stream(PROMPTS, null, beams, failing)) {
+      assertThrows(IllegalStateException.class, tokens::hasNext);
+      assertEquals(4, tokens.result().sequences().get(0).ids().size());
+      assertFree();
     }
   }
 
