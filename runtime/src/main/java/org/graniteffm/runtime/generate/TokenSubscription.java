@@ -4,6 +4,7 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Flow;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
@@ -13,20 +14,21 @@ import java.util.function.Supplier;
  *
  * <p>The generation runs in tasks of an executor, one at a time: a request starts one if none is
  * running, and it ends when all that was asked for is sent. Between tasks no thread holds or awaits
- * anything.
+ * anything. Whoever cancels does what is left to do, unless a task is running: an executor that was
+ * shut down may never run what it has accepted.
  */
 final class TokenSubscription implements Flow.Subscription {
   private final Flow.Subscriber<? super GeneratedToken> subscriber;
   private final Supplier<TokenStream> start;
   private final Executor executor;
   private final AtomicLong demand = new AtomicLong();
-  private final AtomicInteger signals = new AtomicInteger(); // not yet seen by a task
+  private final AtomicInteger signals = new AtomicInteger(); // not yet seen by who works
+  private final AtomicBoolean working = new AtomicBoolean();
   private volatile boolean cancelled;
   private volatile long illegalRequest = 1; // or a number below 1
+  private volatile RejectedExecutionException rejection;
   private volatile TokenStream tokens; // null before the first task
-
-  // By the running task alone, or by whoever keeps others from starting one.
-  private boolean done;
+  private boolean done; // by who works
 
   TokenSubscription(
       Flow.Subscriber<? super GeneratedToken> subscriber,
@@ -48,7 +50,8 @@ final class TokenSubscription implements Flow.Subscription {
       try {
         executor.execute(this::work);
       } catch (RejectedExecutionException e) {
-        fail(e); // no task runs, and none will
+        rejection = e;
+        work();
       }
     }
   }
@@ -60,22 +63,30 @@ final class TokenSubscription implements Flow.Subscription {
     if (running != null) {
       running.cancel();
     }
-    if (signals.getAndIncrement() == 0) {
-      work(); // only to close: no need of another thread
-    }
+    signals.getAndIncrement();
+    work(); // only to close: no need of another thread
   }
 
+  /** One thread at a time; it sees to the signals of those that were turned away meanwhile. */
   private void work() {
-    int seen = signals.get();
-    do {
-      send();
-      seen = signals.addAndGet(-seen);
-    } while (seen != 0);
+    while (signals.get() != 0 && working.compareAndSet(false, true)) {
+      try {
+        int seen = signals.get();
+        send();
+        signals.getAndAdd(-seen);
+      } finally {
+        working.set(false);
+      }
+    }
   }
 
   /** Sends what is asked for. */
   private void send() {
     if (done) {
+      return;
+    }
+    if (rejection != null) {
+      fail(rejection);
       return;
     }
     if (illegalRequest < 1) {

@@ -406,6 +406,25 @@ class TokenStreamTest {
   }
 
   @Test
+  void cancellingFreesTheGeneratorThoughTheExecutorWasShutDown() {
+    Subscriber subscriber = subscribe(counting);
+    subscriber.subscription.request(2);
+    runTasks();
+    subscriber.subscription.request(2);
+    List<Runnable> dropped = List.copyOf(tasks);
+    tasks.clear();
+    assertEquals(1, dropped.size());
+    assertThrows(ConcurrentUseException.class, () -> generator.stream(PROMPT, GREEDY));
+    subscriber.subscription.cancel();
+    assertFree();
+    dropped.forEach(Runnable::run); // or later after all
+    assertEquals(greedy.subList(0, 2), subscriber.ids);
+    assertEquals(0, subscriber.completions);
+    assertNull(subscriber.error);
+    assertFree();
+  }
+
+  @Test
   void subscriberMayCancelOrAskForMoreFromWithin() {
     Subscriber[] self = new Subscriber[1];
     List<Integer> heard = new ArrayList<>();
