@@ -5,7 +5,11 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Flow;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.graniteffm.runtime.generate.FinishReason;
 import org.graniteffm.runtime.generate.GeneratedToken;
@@ -31,6 +35,7 @@ enum Work {
   ASSISTED(prompts(1, 8), greedy().doSample(true).seed(5).build()),
   STREAM(prompts(2, 6), greedy().doSample(true).seed(3).build()),
   PUBLISHER(prompts(1, 6), greedy().build()),
+  PUBLISHER_ON_THREADS(prompts(1, 6), greedy().build()),
   FORWARD(prompts(2, Session.BLOCK_ROWS / 2 + 20), null),
   NEXT_LOGITS(prompts(1, 30), null);
 
@@ -135,7 +140,8 @@ enum Work {
       GenerationHooks hooks = call.hooks();
       return switch (work) {
         case STREAM -> stream(call, hooks);
-        case PUBLISHER -> publish(call, hooks);
+        case PUBLISHER -> publish(call, hooks, Runnable::run, _ -> {});
+        case PUBLISHER_ON_THREADS -> publishOnThreads(call, hooks);
         default ->
             answer(
                 generator.generate(
@@ -153,11 +159,32 @@ enum Work {
       }
     }
 
-    private Answer publish(Call call, GenerationHooks hooks) {
+    /** Each task has a thread of its own; returns when the last has ended. */
+    private Answer publishOnThreads(Call call, GenerationHooks hooks) {
+      Queue<Thread> tasks = new ConcurrentLinkedQueue<>();
+      Executor executor =
+          task -> {
+            Thread thread = Thread.ofPlatform().unstarted(task);
+            tasks.add(thread);
+            thread.start();
+          };
+      return publish(
+          call,
+          hooks,
+          executor,
+          collector -> {
+            while (!tasks.isEmpty() || !(collector.ended || call.cancelled)) {
+              tasks.removeIf(thread -> thread.getState() == Thread.State.TERMINATED);
+              Thread.onSpinWait();
+            }
+          });
+    }
+
+    private Answer publish(
+        Call call, GenerationHooks hooks, Executor executor, Consumer<Collector> await) {
       Collector collector = new Collector(call);
-      generator
-          .publisher(work.prompts, null, work.config, hooks, Runnable::run)
-          .subscribe(collector);
+      generator.publisher(work.prompts, null, work.config, hooks, executor).subscribe(collector);
+      await.accept(collector);
       collector.rethrow();
       return new Answer(List.of(collector.ids), !collector.completed, true);
     }
@@ -196,6 +223,7 @@ enum Work {
     private final List<Integer> ids = new ArrayList<>();
     private boolean completed;
     private Throwable error;
+    private volatile boolean ended;
 
     Collector(Call call) {
       this.call = call;
@@ -219,11 +247,13 @@ enum Work {
     @Override
     public void onError(Throwable t) {
       error = t;
+      ended = true;
     }
 
     @Override
     public void onComplete() {
       completed = true;
+      ended = true;
     }
 
     void rethrow() {
