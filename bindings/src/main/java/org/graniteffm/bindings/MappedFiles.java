@@ -5,6 +5,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 
 /**
  * Maps files for the kernels.
@@ -13,6 +16,10 @@ import java.nio.channels.FileChannel.MapMode;
  * and allocated, meet at one call, the compiler can no longer tell which one a slice is, and
  * allocates it: 48 bytes for each call of a kernel. So the mapping is handed out as a plain native
  * segment over the same memory, with the lifetime and the bounds of the mapping.
+ *
+ * <p>An interrupt that comes as {@link FileChannel#map} is about to return makes it throw, and
+ * forget what it has mapped: that then stays mapped for good. So a thread maps that nobody knows,
+ * and nobody interrupts.
  */
 public final class MappedFiles {
   private MappedFiles() {}
@@ -32,9 +39,36 @@ public final class MappedFiles {
   @SuppressWarnings("restricted")
   public static MemorySegment mapReadOnly(
       FileChannel channel, long position, long size, Arena arena) throws IOException {
-    MemorySegment mapping = channel.map(MapMode.READ_ONLY, position, size, arena);
+    MemorySegment mapping =
+        uninterrupted(() -> channel.map(MapMode.READ_ONLY, position, size, arena));
     return MemorySegment.ofAddress(mapping.address())
         .reinterpret(mapping.byteSize(), arena, null)
         .asReadOnly();
+  }
+
+  private static MemorySegment uninterrupted(Callable<MemorySegment> call) throws IOException {
+    FutureTask<MemorySegment> task = new FutureTask<>(call);
+    Thread.ofPlatform().daemon().name("granite-map").start(task);
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          return task.get();
+        } catch (InterruptedException e) {
+          interrupted = true; // for later
+        }
+      }
+    } catch (ExecutionException e) {
+      switch (e.getCause()) {
+        case IOException cause -> throw cause;
+        case RuntimeException cause -> throw cause;
+        case Error cause -> throw cause;
+        default -> throw new IllegalStateException(e.getCause()); // map declares no other
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
   }
 }

@@ -10,7 +10,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.EnumMap;
@@ -19,6 +21,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.graniteffm.bindings.MappedFiles;
 import org.graniteffm.runtime.generate.Generator;
 import org.graniteffm.runtime.lifetime.Work.Answer;
 import org.graniteffm.runtime.lifetime.Work.Call;
@@ -325,6 +328,33 @@ class RaceTest {
       model.close();
       model.model().close();
     }
+  }
+
+  /** The JDK's own map loses one mapping in some hundred here. */
+  @Test
+  void interruptsLoseNoMapping() throws Exception {
+    assumeTrue(ProcessState.isKnown(), "needs Linux's /proc");
+    Path file = checkpoints.get(0).resolve("model.safetensors");
+    Random random = new Random(SEED);
+    Task mapper =
+        new Task(() -> {
+          for (int round = 0; round < 5 * ROUNDS; round++) {
+            try (FileChannel channel = FileChannel.open(file);
+                Arena arena = Arena.ofShared()) {
+              MappedFiles.mapReadOnly(channel, 0, 100, arena);
+            } catch (ClosedByInterruptException e) {
+              assertTrue(Thread.interrupted());
+            }
+          }
+          return WANTED.get(0).get(Work.GREEDY);
+        });
+    while (mapper.thread.isAlive()) {
+      pause(random);
+      mapper.thread.interrupt();
+    }
+    mapper.await();
+    mapper.check();
+    assertEquals(List.of(), OpenFiles.below(folder));
   }
 
   @Test

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
  * third of the time for warming up (compilers, the heap), the samples of the second third are
  * compared with those of the last: the median of each figure may not have grown by more than {@link
  * #SLACK} of it, or than an allowance where that is larger. A leak of one segment, mapping or
- * descriptor in a hundred answers would be seen within a minute.
+ * descriptor in fifty answers would be seen within a minute.
  */
 class SoakTest {
   private static final double MINUTES =

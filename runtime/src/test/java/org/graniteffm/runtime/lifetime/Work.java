@@ -149,6 +149,7 @@ enum Work {
       };
     }
 
+    @SuppressWarnings("try") // ends early, for the sake of its result
     private Answer stream(Call call, GenerationHooks hooks) {
       try (TokenStream tokens = generator.stream(work.prompts, null, work.config, hooks)) {
         while (!call.cancelled && tokens.hasNext()) {

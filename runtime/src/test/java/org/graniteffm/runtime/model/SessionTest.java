@@ -233,6 +233,7 @@ class SessionTest {
   }
 
   @Test
+  @SuppressWarnings("try") // closes early, and twice
   void cacheBelongsToThePassThatIsUnderWay() {
     try (Session session = model.newSession();
         Session other = model.newSession();
