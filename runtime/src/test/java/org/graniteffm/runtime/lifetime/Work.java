@@ -26,6 +26,7 @@ import org.graniteffm.runtime.model.KvCache;
 import org.graniteffm.runtime.model.Session;
 
 /** The ways to use a model, each with an answer that is the same every time. */
+@SuppressWarnings("ImmutableEnumChecker") // nobody writes to the prompts
 enum Work {
   GREEDY(prompts(1, 9), greedy().outputLogits(true).build()),
   LONG_PROMPT(prompts(1, Session.BLOCK_ROWS + 40), greedy().maxNewTokens(4).build()),
@@ -203,7 +204,7 @@ enum Work {
               rows.add(bits(logits.row(step, 0)));
             }
           });
-      return new Answer(rows, cut, work != BEAMS && work != GREEDY || !cut);
+      return new Answer(rows, cut, !cut || (work != BEAMS && work != GREEDY));
     }
 
     @Override
