@@ -33,6 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
  * descriptor in fifty answers would be seen within a minute.
  */
 class SoakTest {
+  private static final List<Work> WORK = List.of(Work.values());
   private static final double MINUTES =
       Double.parseDouble(System.getProperty("granite.soak.minutes", "0.1"));
   private static final long SEED = Long.getLong("granite.soak.seed", System.nanoTime());
@@ -87,7 +88,7 @@ class SoakTest {
     try (GraniteForCausalLM model =
         GraniteForCausalLM.load(checkpoints.get(random.nextInt(2)), workers)) {
       for (int i = random.nextInt(20); i >= 0 && !stop; i--) {
-        Work work = Work.values()[random.nextInt(Work.values().length)];
+        Work work = WORK.get(random.nextInt(WORK.size()));
         Call call = new Call();
         if (random.nextInt(4) == 0) {
           call.callback(random.nextInt(8), call::cancel);
@@ -104,7 +105,7 @@ class SoakTest {
 
   private List<ProcessState> sample() throws IOException, InterruptedException {
     List<ProcessState> curve = new ArrayList<>();
-    System.out.println("soak: % of time, answers, RssAnon KiB, descriptors, mappings, segments");
+    System.out.println("soak: percent of time, answers, RssAnon KiB, descriptors, mappings, segments");
     for (int i = 1; i <= SAMPLES; i++) {
       Thread.sleep((long) (MINUTES * 60_000 / SAMPLES));
       ProcessState now = ProcessState.now();
