@@ -39,11 +39,17 @@ public final class MappedFiles {
   @SuppressWarnings("restricted")
   public static MemorySegment mapReadOnly(
       FileChannel channel, long position, long size, Arena arena) throws IOException {
-    MemorySegment mapping =
-        uninterrupted(() -> channel.map(MapMode.READ_ONLY, position, size, arena));
-    return MemorySegment.ofAddress(mapping.address())
-        .reinterpret(mapping.byteSize(), arena, null)
-        .asReadOnly();
+    Arena mapped = Arena.ofShared(); // for the caller's may be confined to the caller
+    try {
+      MemorySegment mapping =
+          uninterrupted(() -> channel.map(MapMode.READ_ONLY, position, size, mapped));
+      return MemorySegment.ofAddress(mapping.address())
+          .reinterpret(mapping.byteSize(), arena, _ -> mapped.close())
+          .asReadOnly();
+    } catch (Throwable t) {
+      mapped.close();
+      throw t;
+    }
   }
 
   private static MemorySegment uninterrupted(Callable<MemorySegment> call) throws IOException {
