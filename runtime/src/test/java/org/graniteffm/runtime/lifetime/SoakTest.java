@@ -105,7 +105,8 @@ class SoakTest {
 
   private List<ProcessState> sample() throws IOException, InterruptedException {
     List<ProcessState> curve = new ArrayList<>();
-    System.out.println("soak: percent of time, answers, RssAnon KiB, descriptors, mappings, segments");
+    System.out.println(
+        "soak: percent of time, answers, RssAnon KiB, descriptors, mappings, segments");
     for (int i = 1; i <= SAMPLES; i++) {
       Thread.sleep((long) (MINUTES * 60_000 / SAMPLES));
       ProcessState now = ProcessState.now();
