@@ -855,7 +855,7 @@ public final class GenerationConfig {
       return new GenerationConfig(this);
     }
 
-    /** Remembers that a file sets what is not implemented. */
+    /** Remembers an option of a file that generating with it will refuse, by its name. */
     void addUnsupported(String name) {
       unsupported.add(name);
     }

@@ -28,8 +28,8 @@ class GoldenCaseTest {
   private static final List<String> TIERS = Tiers.ALL;
 
   /**
-   * Prefixes of the names of cases that need what is not implemented, and what that is. They are to
-   * be refused, by that name; all others are to come out right.
+   * Prefixes of the names of cases whose model family is refused, and what names it. They are to be
+   * refused, by that name; all others are to come out right.
    */
   private static final Map<String, String> NOT_YET =
       Map.of("granitemoehybrid_", "model_type: \"granitemoehybrid\"");
