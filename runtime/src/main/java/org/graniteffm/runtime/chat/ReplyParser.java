@@ -97,11 +97,13 @@ final class ReplyParser {
 
   private Optional<ToolCall> function(String body) {
     int nameEnd = body.indexOf('>');
-    if (nameEnd <= FUNCTION.length() || !body.endsWith(FUNCTION_END)) {
+    int functionEnd = body.length() - FUNCTION_END.length();
+    // the first > may be that of the end mark itself
+    if (nameEnd <= FUNCTION.length() || nameEnd >= functionEnd || !body.endsWith(FUNCTION_END)) {
       return Optional.empty();
     }
     String name = body.substring(FUNCTION.length(), nameEnd);
-    String rest = body.substring(nameEnd + 1, body.length() - FUNCTION_END.length()).strip();
+    String rest = body.substring(nameEnd + 1, functionEnd).strip();
     Map<String, Object> arguments = new LinkedHashMap<>();
     int at = 0;
     while (at < rest.length()) {

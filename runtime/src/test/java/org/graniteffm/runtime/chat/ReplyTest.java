@@ -128,6 +128,8 @@ class ReplyTest {
         "<tool_call>{\"name\": \"a\"}</tool_call> <tool_call>oops</tool_call>",
         "<tool_call><function=></function></tool_call>",
         "<tool_call><function=a></tool_call>",
+        "<tool_call><function=a</function></tool_call>",
+        "<tool_call><function=<parameter=</function></tool_call>",
         "<tool_call><function=a>x</function></tool_call>",
         "<tool_call><function=a><parameter=b>1</function></tool_call>",
         "<tool_call><function=a><parameter=b</parameter></function></tool_call>",
@@ -164,9 +166,9 @@ class ReplyTest {
             "\ud83d",
             "\u0000",
             "{".repeat(2000));
-    long seed = System.nanoTime();
+    long seed = Long.getLong("granite.fuzz.seed", 1);
     Random random = new Random(seed);
-    for (int i = 0; i < 3000; i++) {
+    for (int i = Integer.getInteger("granite.fuzz.replies", 3000); i > 0; i--) {
       StringBuilder answer = new StringBuilder();
       for (int n = random.nextInt(20); n > 0; n--) {
         answer.append(parts.get(random.nextInt(parts.size())));

@@ -31,7 +31,8 @@ import org.junit.jupiter.params.provider.MethodSource;
  *
  * <pre>
  *   mvn test -pl runtime -am -Dtest=FuzzTest -Dsurefire.failIfNoSpecifiedTests=false \
- *       -Dgranite.fuzz.inputs=1000000 -Dgranite.fuzz.seconds=1800 -Dgranite.fuzz.target=config
+ *       -Dgranite.fuzz.inputs=1000000 -Dgranite.fuzz.seconds=1800 -Dgranite.fuzz.seed=2 \
+ *       -Dgranite.fuzz.target=config
  * </pre>
  *
  * <p>What it finds is mended, and the file put into the target's folder as {@code NAME.bin}.
@@ -39,6 +40,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class FuzzTest {
   private static final int INPUTS = Integer.getInteger("granite.fuzz.inputs", 400);
   private static final int SECONDS = Integer.getInteger("granite.fuzz.seconds", 10);
+  private static final int SEED = Integer.getInteger("granite.fuzz.seed", 1);
   private static final String TARGET = System.getProperty("granite.fuzz.target", "all");
 
   /** Bytes of heap: a tree node for every second byte, and what a first call sets up. */
@@ -113,6 +115,7 @@ class FuzzTest {
             "--instrumentation_includes=org.graniteffm.runtime.**:com.fasterxml.jackson.core.**",
             "--instrumentation_excludes=org.graniteffm.runtime.fuzz.**",
             "-max_total_time=" + SECONDS,
+            "-seed=" + SEED,
             "-timeout=600",
             "-rss_limit_mb=0",
             "-max_len=512",

@@ -36,7 +36,7 @@ class SoakTest {
   private static final List<Work> WORK = List.of(Work.values());
   private static final double MINUTES =
       Double.parseDouble(System.getProperty("granite.soak.minutes", "0.1"));
-  private static final long SEED = Long.getLong("granite.soak.seed", System.nanoTime());
+  private static final long SEED = Long.getLong("granite.soak.seed", 1);
   private static final int CALLERS = 3;
   private static final int SAMPLES = 60;
   private static final int PRINTED = 20;
