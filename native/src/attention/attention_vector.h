@@ -22,11 +22,21 @@
 enum {
   LINES = 4,
   TILES = 16,
-  KEYS = 48, /* a multiple of KEYS_IN_FLIGHT and of GK_LANES / LINES */
-  KEYS_IN_FLIGHT =
-      GK_REGISTERS * 3 / 16, /* x LINES sums, + LINES or this many operands, fill the registers */
-  VALUES_IN_FLIGHT = GK_REGISTERS / 8
+  KEYS = 48, /* a multiple of all attention_keys_in_flight and of GK_LANES / LINES */
+  MOST_KEYS_IN_FLIGHT = 8,
+  MOST_VALUES_IN_FLIGHT = 4
 };
+
+/* Keys that `lines` queries are multiplied by at a time. With four lines: so many that the sums and
+ * the operands fill the registers. */
+GK_TEMPLATE int attention_keys_in_flight(int lines) {
+  return lines == LINES ? GK_REGISTERS * 3 / 16 : MOST_KEYS_IN_FLIGHT / lines;
+}
+
+/* Vectors of each output line that are summed up at a time. */
+GK_TEMPLATE int attention_values_in_flight(int lines) {
+  return lines == LINES ? GK_REGISTERS / 8 : MOST_VALUES_IN_FLIGHT;
+}
 
 typedef struct attention_tile {
   int lines; /* how many are lines of their own; the others repeat the last one */
@@ -37,34 +47,50 @@ typedef struct attention_tile {
   gk_vec max, sum; /* of line l in the lanes l, l + 4, ...: the same maximum in all, partial sums */
 } attention_tile;
 
-/* s[j, l] = scale * q[l] . k[j] for the keys in flight */
-GK_TEMPLATE void attention_scores(const float *const *q, const float *const *k, int64_t head_dim,
-                                  float scale, float *s) {
-  gk_vec sum[KEYS_IN_FLIGHT][LINES];
-  GK_UNROLL(8) for (int j = 0; j < KEYS_IN_FLIGHT; j++) {
-    GK_UNROLL(4) for (int l = 0; l < LINES; l++) sum[j][l] = gk_vec_set1(0);
+/* s[j, l] = scale * q[l] . k[j] for the keys in flight; lines that there are not repeat others */
+GK_TEMPLATE void attention_scores(int lines, const float *const *q, const float *const *k,
+                                  int64_t head_dim, float scale, float *s) {
+  const int keys = attention_keys_in_flight(lines);
+  gk_vec sum[MOST_KEYS_IN_FLIGHT][LINES];
+  GK_UNROLL(8) for (int j = 0; j < keys; j++) {
+    GK_UNROLL(4) for (int l = 0; l < lines; l++) sum[j][l] = gk_vec_set1(0);
   }
   int64_t i = 0;
   for (; i + GK_LANES <= head_dim; i += GK_LANES) {
-    gk_vec k_j[KEYS_IN_FLIGHT];
-    GK_UNROLL(8) for (int j = 0; j < KEYS_IN_FLIGHT; j++) k_j[j] = gk_vec_load(k[j] + i);
-    GK_UNROLL(4) for (int l = 0; l < LINES; l++) {
+    gk_vec k_j[MOST_KEYS_IN_FLIGHT];
+    GK_UNROLL(8) for (int j = 0; j < keys; j++) k_j[j] = gk_vec_load(k[j] + i);
+    GK_UNROLL(4) for (int l = 0; l < lines; l++) {
       const gk_vec q_l = gk_vec_load(q[l] + i);
-      GK_UNROLL(8)
-      for (int j = 0; j < KEYS_IN_FLIGHT; j++) sum[j][l] = gk_vec_fma(q_l, k_j[j], sum[j][l]);
+      GK_UNROLL(8) for (int j = 0; j < keys; j++) sum[j][l] = gk_vec_fma(q_l, k_j[j], sum[j][l]);
     }
   }
   if (i < head_dim) {
     gk_vec q_l[LINES];
-    GK_UNROLL(4) for (int l = 0; l < LINES; l++) q_l[l] = gk_vec_load_first(q[l] + i, head_dim - i);
-    GK_UNROLL(8) for (int j = 0; j < KEYS_IN_FLIGHT; j++) {
+    GK_UNROLL(4) for (int l = 0; l < lines; l++) q_l[l] = gk_vec_load_first(q[l] + i, head_dim - i);
+    GK_UNROLL(8) for (int j = 0; j < keys; j++) {
       const gk_vec k_j = gk_vec_load_first(k[j] + i, head_dim - i);
-      GK_UNROLL(4) for (int l = 0; l < LINES; l++) sum[j][l] = gk_vec_fma(q_l[l], k_j, sum[j][l]);
+      GK_UNROLL(4) for (int l = 0; l < lines; l++) sum[j][l] = gk_vec_fma(q_l[l], k_j, sum[j][l]);
     }
   }
-  GK_UNROLL(8) for (int j = 0; j < KEYS_IN_FLIGHT; j++) {
-    const __m128 dots = gk_vec_sum4(sum[j][0], sum[j][1], sum[j][2], sum[j][3]);
-    _mm_storeu_ps(s + j * LINES, _mm_mul_ps(dots, _mm_set1_ps(scale)));
+  /* Each dot product is added up in the same order, whichever four are added up together. */
+  const int together = LINES / lines; /* keys */
+  GK_UNROLL(8) for (int j = 0; j < keys; j += together) {
+    const __m128 dots =
+        _mm_mul_ps(gk_vec_sum4(sum[j][0], sum[j + 1 / lines][1 % lines],
+                               sum[j + 2 / lines][2 % lines], sum[j + 3 / lines][3 % lines]),
+                   _mm_set1_ps(scale));
+    float *const s_j = s + j * LINES;
+    if (lines == 4) {
+      _mm_storeu_ps(s_j, dots);
+    } else if (lines == 2) {
+      _mm_storeu_ps(s_j, _mm_movelh_ps(dots, dots));
+      _mm_storeu_ps(s_j + LINES, _mm_movehl_ps(dots, dots));
+    } else {
+      _mm_storeu_ps(s_j, _mm_shuffle_ps(dots, dots, 0x00));
+      _mm_storeu_ps(s_j + LINES, _mm_shuffle_ps(dots, dots, 0x55));
+      _mm_storeu_ps(s_j + 2 * LINES, _mm_shuffle_ps(dots, dots, 0xaa));
+      _mm_storeu_ps(s_j + 3 * LINES, _mm_shuffle_ps(dots, dots, 0xff));
+    }
   }
 }
 
@@ -96,7 +122,7 @@ GK_TEMPLATE void attention_softmax(attention_tile *tile, float *s, int64_t keys,
 GK_TEMPLATE void attention_values_at(int lines, int vecs, int64_t tail, float *const *out,
                                      const float *v, const int64_t *key, int64_t begin, int64_t end,
                                      const float *p, const float *rescale) {
-  gk_vec sum[LINES][VALUES_IN_FLIGHT];
+  gk_vec sum[LINES][MOST_VALUES_IN_FLIGHT];
   GK_UNROLL(4) for (int l = 0; l < lines; l++) {
     GK_UNROLL(4) for (int u = 0; u < vecs; u++) {
       const float *out_lu = out[l] + u * GK_LANES;
@@ -105,7 +131,7 @@ GK_TEMPLATE void attention_values_at(int lines, int vecs, int64_t tail, float *c
     }
   }
   for (int64_t j = begin; j < end; j++) {
-    gk_vec v_j[VALUES_IN_FLIGHT];
+    gk_vec v_j[MOST_VALUES_IN_FLIGHT];
     GK_UNROLL(4) for (int u = 0; u < vecs; u++) {
       const float *v_ju = v + key[j] + u * GK_LANES;
       v_j[u] = tail ? gk_vec_load_first(v_ju, tail) : gk_vec_load(v_ju);
@@ -131,13 +157,14 @@ GK_TEMPLATE void attention_values_at(int lines, int vecs, int64_t tail, float *c
 GK_TEMPLATE void attention_values(int lines, int64_t head_dim, float *const *out, const float *v,
                                   const int64_t *key, int64_t begin, int64_t end, const float *p,
                                   const float *rescale) {
+  const int in_flight = attention_values_in_flight(lines);
   float *out_i[LINES];
   int64_t i = 0;
 #define ATTENTION_VALUES_AT(vecs, tail)                               \
   GK_UNROLL(4) for (int l = 0; l < lines; l++) out_i[l] = out[l] + i; \
   attention_values_at(lines, vecs, tail, out_i, v + i, key, begin, end, p, rescale)
-  for (; i + VALUES_IN_FLIGHT * GK_LANES <= head_dim; i += VALUES_IN_FLIGHT * GK_LANES) {
-    ATTENTION_VALUES_AT(VALUES_IN_FLIGHT, 0);
+  for (; i + in_flight * GK_LANES <= head_dim; i += in_flight * GK_LANES) {
+    ATTENTION_VALUES_AT(in_flight, 0);
   }
   for (; i + GK_LANES <= head_dim; i += GK_LANES) {
     ATTENTION_VALUES_AT(1, 0);
@@ -148,9 +175,21 @@ GK_TEMPLATE void attention_values(int lines, int64_t head_dim, float *const *out
 #undef ATTENTION_VALUES_AT
 }
 
-/* One tile over one block of `count` visible keys: key[j] the number, at[j] the offset of the row.
- */
-GK_TEMPLATE void attention_step(attention_tile *tile, const float *k, const float *v,
+/* s[j, l] of `count` keys, which start at k + at[j] */
+GK_TEMPLATE void attention_all_scores(int lines, const float *const *q, const float *k,
+                                      const int64_t *at, int64_t count, int64_t head_dim,
+                                      float scale, float *s) {
+  const int in_flight = attention_keys_in_flight(lines);
+  for (int64_t j = 0; j < count; j += in_flight) {
+    const float *k_j[MOST_KEYS_IN_FLIGHT]; /* a last few that are missing repeat the last key */
+    for (int u = 0; u < in_flight; u++) k_j[u] = k + at[j + u < count ? j + u : count - 1];
+    attention_scores(lines, q, k_j, head_dim, scale, s + j * LINES);
+  }
+}
+
+/* One tile over one block of `count` visible keys: key[j] the number, at[j] the offset of the row;
+ * `lines` is a constant, 1, 2 or LINES, and at least those of the tile. */
+GK_TEMPLATE void attention_step(int lines, attention_tile *tile, const float *k, const float *v,
                                 const int64_t *key, const int64_t *at, int64_t count,
                                 int64_t head_dim, float scale) {
   int64_t visible[LINES];
@@ -163,11 +202,7 @@ GK_TEMPLATE void attention_step(attention_tile *tile, const float *k, const floa
   if (any == 0) return;
 
   float s[KEYS * LINES];
-  for (int64_t j = 0; j < any; j += KEYS_IN_FLIGHT) {
-    const float *k_j[KEYS_IN_FLIGHT]; /* a last few that are missing repeat the last key */
-    for (int u = 0; u < KEYS_IN_FLIGHT; u++) k_j[u] = k + at[j + u < any ? j + u : any - 1];
-    attention_scores(tile->q, k_j, head_dim, scale, s + j * LINES);
-  }
+  attention_all_scores(lines, tile->q, k, at, any, head_dim, scale, s);
   const int64_t group = GK_LANES / LINES, padded = (any + group - 1) / group * group;
   for (int l = 0; l < LINES; l++) {
     for (int64_t j = visible[l]; j < padded; j++) s[j * LINES + l] = -INFINITY;
@@ -176,7 +211,7 @@ GK_TEMPLATE void attention_step(attention_tile *tile, const float *k, const floa
   static const float unchanged[LINES] = {1, 1, 1, 1};
   float rescale[LINES];
   attention_softmax(tile, s, padded, rescale);
-  attention_values(LINES, head_dim, tile->out, v, at, 0, all, s, rescale);
+  attention_values(lines, head_dim, tile->out, v, at, 0, all, s, rescale);
   /* Values that some lines do not see stay out of their sums altogether: 0 * NaN would be NaN. */
   for (int l = 0; l < tile->lines && all < any; l++) {
     attention_values(1, head_dim, tile->out + l, v, at, all, visible[l], s + l, unchanged);
@@ -219,7 +254,14 @@ GK_TEMPLATE void attention(const float *q, int64_t q_stride, int64_t heads, int6
         at[count++] = next * kv_stride;
       }
       for (int t = 0; t < tile_count && count > 0; t++) {
-        attention_step(&tiles[t], k, v, key, at, count, head_dim, scale);
+        /* A single new token has as few lines as heads share a key. */
+        if (tiles[t].lines == 1) {
+          attention_step(1, &tiles[t], k, v, key, at, count, head_dim, scale);
+        } else if (tiles[t].lines == 2) {
+          attention_step(2, &tiles[t], k, v, key, at, count, head_dim, scale);
+        } else {
+          attention_step(LINES, &tiles[t], k, v, key, at, count, head_dim, scale);
+        }
       }
     }
 
