@@ -13,7 +13,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -244,11 +243,16 @@ public final class NativeLibraries {
       source = path + " (" + KERNELS_PROPERTY + ")";
     } else {
       String name = System.mapLibraryName("granite_kernels");
-      String folder = "META-INF/native/" + platform() + "/";
+      String folder = "META-INF/native/" + Platform.CURRENT.name() + "/";
       URL resource =
           find(folder + name)
               .orElseThrow(() ->
-                  missing("granite_kernels", folder + name, "granite-native", KERNELS_PROPERTY));
+                  missing(
+                      "granite_kernels",
+                      folder + name,
+                      "granite-native",
+                      Platform.CURRENT.name(),
+                      KERNELS_PROPERTY));
       try (Extraction extraction = new Extraction()) {
         bind(extraction.extract(resource, name), granite_kernels_h.class);
       }
@@ -277,19 +281,20 @@ public final class NativeLibraries {
       bind(path, openblas_h.class);
       source = path + " (" + OPENBLAS_PROPERTY + ")";
     } else {
-      boolean mac = platform().startsWith("mac");
-      String name = mac ? "libopenblas.0.dylib" : "libopenblas.so.0";
-      String folder = "org/bytedeco/openblas/" + platform() + "/";
+      String name = Platform.CURRENT.openblasLibrary();
+      String folder = "org/bytedeco/openblas/" + Platform.CURRENT.openblas() + "/";
       URL resource =
           find(folder + name)
               .orElseThrow(() ->
-                  missing("OpenBLAS", folder + name, "org.bytedeco:openblas", OPENBLAS_PROPERTY));
+                  missing(
+                      "OpenBLAS",
+                      folder + name,
+                      "org.bytedeco:openblas",
+                      Platform.CURRENT.openblas(),
+                      OPENBLAS_PROPERTY));
       try (Extraction extraction = new Extraction()) {
         // What it is linked against, by name: so each of these must be there before what needs it.
-        for (String dependency :
-            mac
-                ? List.of("libgcc_s.1.1.dylib", "libquadmath.0.dylib", "libgfortran.5.dylib")
-                : List.of("libgcc_s.so.1", "libquadmath.so.0", "libgfortran.so.5")) {
+        for (String dependency : Platform.CURRENT.openblasDependencies()) {
           Optional<URL> bundled = find(folder + dependency);
           if (bundled.isPresent() && !hasSystemCompilerLibrary(dependency)) {
             load(extraction.extract(bundled.get(), dependency));
@@ -396,28 +401,15 @@ public final class NativeLibraries {
     }
   }
 
-  /** As the jars' classifiers have it. */
-  static String platform() {
-    String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);
-    String arch = System.getProperty("os.arch");
-    return (os.startsWith("mac") ? "macosx" : os.split(" ", 2)[0])
-        + "-"
-        + switch (arch) {
-          case "amd64" -> "x86_64";
-          case "aarch64" -> "arm64";
-          default -> arch;
-        };
-  }
-
   private static Optional<URL> find(String resource) {
     return Optional.ofNullable(NativeLibraries.class.getClassLoader().getResource(resource));
   }
 
   private static NativeLibraryException missing(
-      String library, String resource, String jar, String property) {
+      String library, String resource, String jar, String platform, String property) {
     return new NativeLibraryException(
         "%s: no resource %s: is %s for %s on the class path? (or -D%s=FILE)"
-            .formatted(library, resource, jar, platform(), property));
+            .formatted(library, resource, jar, platform, property));
   }
 
   private static Path existing(String property, String file) {

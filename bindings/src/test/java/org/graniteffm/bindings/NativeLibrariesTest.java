@@ -149,9 +149,8 @@ class NativeLibrariesTest {
     path.add(location(NativeLibraries.class));
     path.add(location(LoadProbe.class));
     if (jars) {
-      for (String resource : List.of("META-INF/native/", "org/bytedeco/openblas/")) {
-        path.add(location(resource + NativeLibraries.platform() + "/"));
-      }
+      path.add(location("META-INF/native/" + Platform.CURRENT.name() + "/"));
+      path.add(location("org/bytedeco/openblas/" + Platform.CURRENT.openblas() + "/"));
     }
     Path empty = Files.createTempDirectory(temporary, "tmp");
     List<String> command = new ArrayList<>();
