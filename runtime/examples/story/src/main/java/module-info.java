@@ -1,0 +1,4 @@
+/** A program of someone else's. */
+module org.example.story {
+  requires org.graniteffm.runtime;
+}
