@@ -3,7 +3,7 @@
  *
  * <p>Layers point one way: generation, then the model, then operations on tensors, then the
  * bindings of the native kernels. Beside them stand the readers of what a checkpoint folder holds:
- * {@link org.graniteffm.runtime.safetensors} for weights, {@link org.graniteffm.runtime.json} for
+ * {@link org.graniteffm.runtime.safetensors} for weights, {@code org.graniteffm.runtime.json} for
  * everything in JSON.
  *
  * <p>This package itself holds what they all share: {@link

@@ -23,6 +23,7 @@ public final class HubException extends IOException {
     BAD_ANSWER
   }
 
+  /** Why it failed. */
   private final Reason reason;
 
   HubException(Reason reason, String message) {
