@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 #include <string.h>
-#if defined(__x86_64__)
+#if defined(GK_X86_TIERS)
 #include <cpuid.h>
 #endif
 #if defined(__linux__)
@@ -29,7 +29,7 @@ static const gk_table scalar_table = {
 #undef GK_KERNEL
 };
 
-#if defined(__x86_64__)
+#if defined(GK_X86_TIERS)
 
 /*
  * Each tier names a function for every kernel: its own, or one from a tier below where more width
@@ -117,7 +117,7 @@ static const char *find_amx(void) {
 #endif
 
 const char *gk_amx_status(void) {
-#if defined(__x86_64__)
+#if defined(GK_X86_TIERS)
   static const char *status = NULL; /* the same, whoever is first */
   if (status == NULL) status = find_amx();
   return status;
@@ -128,7 +128,7 @@ const char *gk_amx_status(void) {
 
 const gk_table *gk_table_for(const char *isa) {
   if (strcmp(isa, "scalar") == 0) return &scalar_table;
-#if defined(__x86_64__)
+#if defined(GK_X86_TIERS)
   if (strcmp(isa, "avx2") == 0 && cpu_has_avx2()) return &avx2_table;
   if (strcmp(isa, "avx512") == 0 && cpu_has_avx512()) return &avx512_table;
   if (strcmp(isa, "amx") == 0 && strcmp(gk_amx_status(), GK_AMX_USABLE) == 0) return &amx_table;
@@ -162,7 +162,12 @@ const char *gk_active_isa(void) { return active->isa; }
 
 const char *gk_best_isa(void) { return best_up_to(NULL)->isa; }
 
+/* C11 lets a void function return no expression, not even one that is void. */
+#define GK_RETURN_void
+#define GK_RETURN_int32_t return
+#define GK_RETURN_int64_t return
+#define GK_RETURN_uint64_t return
 #define GK_KERNEL(result, name, parameters, arguments) \
-  result gk_##name parameters { return active->name arguments; }
+  result gk_##name parameters { GK_RETURN_##result active->name arguments; }
 #include "kernels.def"
 #undef GK_KERNEL

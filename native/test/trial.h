@@ -121,7 +121,7 @@ static inline void *trial_operand(void *data, size_t element) {
 
 /* Numbers of size 2, and now and then one that is none, or nearly none. */
 static inline void *trial_numbers(int64_t rows, int64_t cols, int64_t stride) {
-  static const float special[] = {NAN, INFINITY, -INFINITY, 0, -0.0f, 0x1p-149f, -0x1p-126f};
+  const float special[] = {NAN, INFINITY, -INFINITY, 0, -0.0f, 0x1p-149f, -0x1p-126f};
   float *x = trial_memory(rows, cols, stride, sizeof *x, sizeof *x);
   check_fill(x, rows, cols, stride, -2, 2);
   if (rows > 0 && cols > 0 && draw_one_in(12)) {

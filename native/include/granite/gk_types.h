@@ -17,8 +17,10 @@
 
 #if defined(_WIN32)
 #define GK_API __declspec(dllexport)
-#else
+#elif defined(__GNUC__)
 #define GK_API __attribute__((visibility("default")))
+#else
+#define GK_API /* a compiler that is told nothing hides nothing */
 #endif
 
 /** Changes whenever a signature or a contract changes; the loader refuses a library of another version. */
