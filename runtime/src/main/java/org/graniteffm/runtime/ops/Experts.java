@@ -40,11 +40,11 @@ public final class Experts {
   private final MemorySegment weights; // [rows, k] f32
   private final MemorySegment zeros; // [H] f32: a copy, unlike a fill, needs no slice
   private final Matrix routed; // [rows * k, H]: an expert's inputs, and then its outputs
-  private final Matrix
-      gateUp; // [rows * k, 2I]: gate and up, and then the activation in the gate's place
 
-  // Assignments (token, rank) sorted by expert: those of expert e stand at start[e] to start[e +
-  // 1].
+  /** {@code [rows * k, 2I]}: gate and up, and then the activation in the gate's place. */
+  private final Matrix gateUp;
+
+  // Assignments (token, rank) sorted by expert: those of e stand at start[e] to start[e + 1].
   private final int[] start;
   private final int[] tokenOf;
   private final int[] placeOf; // [rows * k]: where the token's assignment of that rank stands
@@ -170,12 +170,13 @@ public final class Experts {
 
   /** Two dispatches for one token: all rows of W_in of its experts, then all rows of W_out. */
   private void applyToOne() {
-    upSliceRows = Math.min(Gemm.sliceRows(1, input), 2 * intermediate);
+    int workers = ops.workers().size();
+    long bytes = 2L * k * intermediate * hidden * input.dtype().byteSize();
+    upSliceRows = Math.min(Gemm.sliceRows(1, input, bytes, workers), 2 * intermediate);
     upSlices = Math.ceilDiv(2 * intermediate, upSliceRows);
     // a slice of the second dispatch takes its rows of each of the k experts
-    downSliceRows = Math.max(8, Gemm.sliceRows(1, output) / k & ~7);
+    downSliceRows = Math.max(8, Gemm.sliceRows(1, output, bytes / 2, workers) / k & ~7);
     int downSlices = Math.ceilDiv(hidden, downSliceRows);
-    long bytes = 2L * k * intermediate * hidden * input.dtype().byteSize();
     if (bytes < Ops.ALONE_BYTES) {
       runAlone(upJob, k * upSlices);
     } else {

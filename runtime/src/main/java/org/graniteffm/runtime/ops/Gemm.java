@@ -150,20 +150,24 @@ final class Gemm {
   }
 
   /**
-   * How many weight rows make a good slice of work.
+   * How many weight rows make a good slice of work: long enough that what a slice costs by itself,
+   * with several activation rows a copy of them, is little beside it; short enough that a stalled
+   * core holds up little. The sums of gemv do not depend on it.
    *
    * @param rows activation rows
    * @param w the weight
-   * @return at least 1, the same whatever the number of threads
+   * @param bytes of weights that all slices read together
+   * @param workers size of the pool
+   * @return at least 1; for many activation rows always the same
    */
-  static int sliceRows(int rows, Tensor w) {
+  static int sliceRows(int rows, Tensor w, long bytes, int workers) {
     if (rows > GEMV_ROWS) {
       return PANEL_ROWS;
     }
-    // long enough that taking a slice costs nothing, short enough that a stalled core holds up
-    // little
-    long rowBytes = w.size(w.rank() - 1) * w.dtype().byteSize();
-    return (int) Math.max(8, SLICE_BYTES / Math.max(1, rowBytes) & ~7L);
+    long most = SLICE_BYTES * Math.min(rows, 4);
+    long sliceBytes = Math.clamp(bytes / (4L * workers), SLICE_BYTES, most);
+    long rowBytes = Math.max(1, w.size(w.rank() - 1) * w.dtype().byteSize());
+    return (int) Math.max(8, sliceBytes / rowBytes & ~7L);
   }
 
   private static final long SLICE_BYTES = 128 << 10;

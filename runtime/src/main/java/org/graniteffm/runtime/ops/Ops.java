@@ -598,7 +598,7 @@ public final class Ops {
         sliceRows[i] =
             packed
                 ? Gemm.packedSliceRows(n, workers.size())
-                : Gemm.sliceRows(rows, layers[i].weight());
+                : Gemm.sliceRows(rows, layers[i].weight(), bytes, workers.size());
         firstSlice[i + 1] = firstSlice[i] + Math.ceilDiv(n, sliceRows[i]);
       }
       return firstSlice[count];

@@ -33,8 +33,7 @@ public final class Workers implements AutoCloseable {
   }
 
   // A worker that has just run a job is likely to be needed again within a few microseconds, and
-  // waking it up costs
-  // about fifty; so it looks for that long before it parks.
+  // waking it up costs about fifty: it looks for twice that long before it parks.
   private static final long SPIN_NANOS = 100_000;
   private static final int LOOKS_PER_CLOCK = 64;
 
@@ -62,8 +61,7 @@ public final class Workers implements AutoCloseable {
   private final boolean[] parked;
 
   // Upper half: number of the job; lower half: slices not yet handed out. One compare-and-set takes
-  // a slice, and
-  // cannot take one of a job other than the one it looked at.
+  // a slice, and cannot take one of a job other than the one it looked at.
   @SuppressWarnings("unused") // through TICKET
   private volatile long ticket;
 
