@@ -46,18 +46,23 @@ class SuiteTest {
         .collect(Collectors.toCollection(TreeSet::new));
   }
 
+  /** Those of the class and the ones it extends. */
   private static Set<String> callsOfKernels(String className) throws IOException {
-    String file = "/" + className.replace('.', '/') + ".class";
-    try (InputStream in = SuiteTest.class.getResourceAsStream(file)) {
-      ClassModel model = ClassFile.of().parse(in.readAllBytes());
-      String kernels = Kernels.class.getName().replace('.', '/');
-      return StreamSupport.stream(model.constantPool().spliterator(), false)
-          .filter(MethodRefEntry.class::isInstance)
-          .map(MethodRefEntry.class::cast)
-          .filter(method -> method.owner().asInternalName().equals(kernels))
-          .map(method -> method.name().stringValue())
-          .collect(Collectors.toSet());
+    Set<String> calls = new TreeSet<>();
+    String kernels = Kernels.class.getName().replace('.', '/');
+    String type = className.replace('.', '/');
+    while (!type.startsWith("java/")) {
+      try (InputStream in = SuiteTest.class.getResourceAsStream("/" + type + ".class")) {
+        ClassModel model = ClassFile.of().parse(in.readAllBytes());
+        StreamSupport.stream(model.constantPool().spliterator(), false)
+            .filter(MethodRefEntry.class::isInstance)
+            .map(MethodRefEntry.class::cast)
+            .filter(method -> method.owner().asInternalName().equals(kernels))
+            .forEach(method -> calls.add(method.name().stringValue()));
+        type = model.superclass().orElseThrow().asInternalName();
+      }
     }
+    return calls;
   }
 
   @Test
