@@ -348,15 +348,31 @@ public final class Ops {
     job.blockTokens = job.rounded ? ROUNDED_QUERIES_PER_SLICE : QUERIES_PER_SLICE;
     job.blocks = Math.ceilDiv(lastToken - firstToken, job.blockTokens);
     int slices = sequences * cache.kvHeads * job.blocks;
-    long bytes =
-        2L * sequences * cache.kvHeads * (cache.past + lastToken) * cache.headDim * Float.BYTES;
-    if (job.blocks == 1 && bytes < ALONE_BYTES) {
+    long headBytes = 2L * (cache.past + lastToken) * cache.headDim * Float.BYTES;
+    job.parts = 1;
+    if (job.blocks == 1 && slices * headBytes < ALONE_BYTES) {
       for (int slice = 0; slice < slices; slice++) {
         job.slice(slice, 0);
       }
-    } else {
-      workers.run(job, slices);
+      return;
     }
+    if (!job.rounded && headBytes >= ALONE_BYTES) {
+      job.parts = parts(cache.heads / cache.kvHeads, slices, workers.size());
+    }
+    workers.run(job, slices * job.parts);
+  }
+
+  /**
+   * Into how many equal parts the query heads of a key/value head are cut, so that there is work
+   * for all threads: a new token has no more slices than there are key/value heads. Each part reads
+   * all keys and values, but they come from memory once.
+   */
+  static int parts(int group, int slices, int workers) {
+    int parts = 1;
+    while (parts < group && ((long) slices * parts < workers || group % parts != 0)) {
+      parts++;
+    }
+    return parts;
   }
 
   /**
@@ -801,8 +817,8 @@ public final class Ops {
   }
 
   /**
-   * Blocks of queries on one key/value head of one sequence; the last tokens, which see most keys,
-   * come first.
+   * Blocks of queries of some heads on one key/value head of one sequence; the last tokens, which
+   * see most keys, come first.
    */
   private static final class AttentionJob implements Workers.Job {
     private Matrix q;
@@ -814,6 +830,7 @@ public final class Ops {
     private int lastToken;
     private int blocks;
     private int blockTokens;
+    private int parts;
     private boolean rounded;
     private CacheView cache;
     private float scale;
@@ -822,14 +839,16 @@ public final class Ops {
     @Override
     public void slice(int slice, int worker) {
       CacheView c = cache;
-      int block = slice / (sequences * c.kvHeads);
-      int sequence = firstSequence + slice % (sequences * c.kvHeads) / c.kvHeads;
-      int head = slice % c.kvHeads;
+      int part = slice % parts;
+      int head = slice / parts % c.kvHeads;
+      int sequence = firstSequence + slice / (parts * c.kvHeads) % sequences;
+      int block = slice / (parts * c.kvHeads * sequences);
       int token = firstToken + block * blockTokens;
       int n = Math.min(blockTokens, lastToken - token);
-      int group = c.heads / c.kvHeads;
+      int group = c.heads / c.kvHeads / parts;
+      int firstHead = (head * parts + part) * group;
       long row = (long) sequence * tokens + token;
-      long headOffset = (long) head * group * c.headDim * Float.BYTES;
+      long headOffset = (long) firstHead * c.headDim * Float.BYTES;
       long kv = c.headOffset(sequence, head, firstKey);
       long maskOffset = sequence * c.maskStride + firstKey;
       if (rounded) {
@@ -876,7 +895,7 @@ public final class Ops {
       if (c.mask != null) {
         int blind = Math.min(n, leadingHidden(sequence) - c.past - token);
         if (blind > 0) {
-          averageValues(sequence, head, row, blind);
+          averageValues(sequence, head, firstHead, group, row, blind);
         }
       }
     }
@@ -897,9 +916,9 @@ public final class Ops {
      * to their scores that all become equal, and so averages the values of past and block, hidden
      * and later ones too. It counts for the loss, where a sequence's first token has a label.
      */
-    private void averageValues(int sequence, int head, long row, int rows) {
+    private void averageValues(
+        int sequence, int head, int firstHead, int group, long row, int rows) {
       CacheView c = cache;
-      int group = c.heads / c.kvHeads;
       int keys = c.past + tokens;
       for (int i = 0; i < c.headDim; i++) {
         double sum = 0;
@@ -908,7 +927,7 @@ public final class Ops {
         }
         float mean = (float) (sum / keys);
         for (int r = 0; r < rows; r++) {
-          for (int h = head * group; h < (head + 1) * group; h++) {
+          for (int h = firstHead; h < firstHead + group; h++) {
             long at = out.rowOffset(row + r) + ((long) h * c.headDim + i) * Float.BYTES;
             out.segment().set(FLOAT, at, mean);
           }
