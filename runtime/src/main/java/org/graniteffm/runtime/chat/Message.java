@@ -106,7 +106,10 @@ public record Message(
         Map<String, Object> function = new LinkedHashMap<>();
         function.put("name", call.name());
         function.put("arguments", call.arguments());
-        calls.add(Map.of("type", "function", "function", function));
+        Map<String, Object> typed = new LinkedHashMap<>(); // templates write it out in this order
+        typed.put("type", "function");
+        typed.put("function", function);
+        calls.add(typed);
       }
       data.put("tool_calls", calls);
     }
