@@ -21,11 +21,13 @@ class DocumentationTest {
   private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.*)$");
 
   /** Pages with code that a ReadmeExampleTest of their module compiles, runs and compares. */
-  private static final List<String> TESTED = List.of("README.md", "bindings/README.md");
+  private static final List<String> TESTED =
+      List.of("README.md", "bindings/README.md", "runtime/langchain4j/README.md");
 
   private static List<Path> pages() throws IOException {
     List<Path> pages = new ArrayList<>();
-    for (String folder : List.of("", "native", "bindings", "runtime", "bench")) {
+    for (String folder :
+        List.of("", "native", "bindings", "runtime", "runtime/langchain4j", "bench")) {
       try (Stream<Path> files = Files.list(ROOT.resolve(folder))) {
         files.filter(file -> file.toString().endsWith(".md")).forEach(pages::add);
       }
