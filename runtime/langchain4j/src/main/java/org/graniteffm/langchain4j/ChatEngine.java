@@ -65,7 +65,7 @@ record ChatEngine(
     ChatRequestParameters parameters = request.parameters();
     check(parameters, modelName);
     List<Map<String, Object>> tools = tools(parameters);
-    int[] prompt = checkpoint.tokenizer().encode(prompt(request, tools));
+    int[] prompt = prompt(request, tools);
     int room = checkpoint.model().config().maxPositionEmbeddings() - prompt.length;
     if (room < 1) {
       throw new InvalidRequestException(
@@ -147,7 +147,7 @@ record ChatEngine(
     return tool;
   }
 
-  private String prompt(ChatRequest request, List<Map<String, Object>> tools) {
+  private int[] prompt(ChatRequest request, List<Map<String, Object>> tools) {
     List<Message> messages = ChatMessages.of(request.messages());
     try {
       String prompt = checkpoint.template().render(messages, options(tools));
@@ -155,7 +155,7 @@ record ChatEngine(
           && prompt.equals(checkpoint.template().render(messages, options(List.of())))) {
         throw unsupported("toolSpecifications", "this checkpoint's chat template knows no tools");
       }
-      return prompt;
+      return checkpoint.tokenizer().encode(prompt);
     } catch (IllegalArgumentException e) {
       throw new InvalidRequestException("messages: " + e.getMessage(), e);
     } catch (IOException e) {

@@ -19,6 +19,8 @@ import org.graniteffm.runtime.tokenizer.Tokenizers;
  * every call has a session of its own.
  */
 public final class GraniteCheckpoint implements AutoCloseable {
+  private static final String CACHED = "models--";
+
   private final String name;
   private final GraniteForCausalLM model;
   private final Tokenizer tokenizer;
@@ -30,7 +32,7 @@ public final class GraniteCheckpoint implements AutoCloseable {
   private GraniteCheckpoint(
       Path folder, GraniteForCausalLM model, Tokenizer tokenizer, GenerationHooks hooks)
       throws IOException {
-    this.name = Objects.toString(folder.toAbsolutePath().normalize().getFileName(), "granite");
+    this.name = name(folder);
     this.model = model;
     this.tokenizer = tokenizer;
     this.hooks = hooks;
@@ -83,10 +85,23 @@ public final class GraniteCheckpoint implements AutoCloseable {
   /**
    * What models over it are called, unless their builders say otherwise.
    *
-   * @return the folder's name
+   * @return the name on the hub of what lies in the hub's cache, else the folder's name
    */
   public String name() {
     return name;
+  }
+
+  /** The cache has {@code models--OWNER--NAME/snapshots/REVISION}. */
+  static String name(Path folder) {
+    Path path = folder.toAbsolutePath().normalize();
+    Path snapshots = path.getParent();
+    if (snapshots != null && snapshots.endsWith("snapshots") && snapshots.getNameCount() > 1) {
+      String repository = snapshots.getParent().getFileName().toString();
+      if (repository.startsWith(CACHED)) {
+        return repository.substring(CACHED.length()).replace("--", "/");
+      }
+    }
+    return Objects.toString(path.getFileName(), "granite"); // a root has no name
   }
 
   GraniteForCausalLM model() {

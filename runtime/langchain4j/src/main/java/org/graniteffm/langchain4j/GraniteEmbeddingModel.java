@@ -59,7 +59,7 @@ public final class GraniteEmbeddingModel implements EmbeddingModel {
     List<int[]> texts = new ArrayList<>();
     int tokens = 0;
     for (EmbeddingInput input : request.inputs()) {
-      int[] ids = checkpoint.tokenizer().encode(input.text());
+      int[] ids = encode(input, texts.size());
       if (ids.length < 1 || ids.length > context) {
         throw new InvalidRequestException(
             "inputs: text %d has %d tokens, legal are 1 to %d"
@@ -76,6 +76,14 @@ public final class GraniteEmbeddingModel implements EmbeddingModel {
                 .tokenUsage(new TokenUsage(tokens))
                 .build())
         .build();
+  }
+
+  private int[] encode(EmbeddingInput input, int index) {
+    try {
+      return checkpoint.tokenizer().encode(input.text());
+    } catch (IllegalArgumentException e) {
+      throw new InvalidRequestException("inputs: text %d: %s".formatted(index, e.getMessage()), e);
+    }
   }
 
   @Override

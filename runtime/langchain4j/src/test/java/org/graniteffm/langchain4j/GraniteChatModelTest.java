@@ -353,9 +353,12 @@ class GraniteChatModelTest {
   }
 
   @Test
-  void messagesThatLeaveNoRoomAreRefused() {
+  void messagesThatAreTooLongOrNoTextAreRefused() {
     UserMessage message = UserMessage.from("word ".repeat(3000));
     var e = assertThrows(InvalidRequestException.class, () -> model().chat(message));
+    assertTrue(e.getMessage().startsWith("messages: "), e.getMessage());
+    UserMessage half = UserMessage.from("half a character: \ud800");
+    e = assertThrows(InvalidRequestException.class, () -> model().chat(half));
     assertTrue(e.getMessage().startsWith("messages: "), e.getMessage());
   }
 
@@ -505,6 +508,18 @@ class GraniteChatModelTest {
     assertEquals("fairy", ask(model, p -> p.modelName("fairy")).modelName());
     assertThrows(
         UnsupportedFeatureException.class, () -> ask(model, p -> p.modelName(demo.name())));
+  }
+
+  @Test
+  void checkpointIsCalledAsOnTheHub() {
+    assertEquals("demo", demo.name());
+    assertEquals("demo", GraniteCheckpoint.name(Path.of("a", "demo", ".")));
+    assertEquals(
+        "ibm-granite/granite-4.0-h",
+        GraniteCheckpoint.name(
+            Path.of("hub", "models--ibm-granite--granite-4.0-h", "snapshots", "ab")));
+    assertEquals("ab", GraniteCheckpoint.name(Path.of("other", "snapshots", "ab")));
+    assertEquals("granite", GraniteCheckpoint.name(Path.of("/")));
   }
 
   @Test

@@ -103,9 +103,11 @@ class GraniteEmbeddingModelTest {
   }
 
   @Test
-  void textsLongerThanTheContextAreRefused() {
+  void textsThatAreTooLongOrNoneAreRefused() {
     var e = assertThrows(InvalidRequestException.class, () -> model().embed("word ".repeat(3000)));
     assertTrue(e.getMessage().startsWith("inputs: text 0 "), e.getMessage());
+    e = assertThrows(InvalidRequestException.class, () -> model().embed("\ud800"));
+    assertTrue(e.getMessage().startsWith("inputs: text 0: "), e.getMessage());
   }
 
   @Test
