@@ -22,6 +22,7 @@
  *
  * Environment: CHECK_SEED=<number> repeats a run.
  *              CHECK_REQUIRE=<tier> fails when that tier cannot run here.
+ *              CHECK_SKIP=<test> leaves that test out, and says so.
  */
 
 #ifndef _DEFAULT_SOURCE
@@ -458,6 +459,7 @@ static inline void check_on_fault(int number) {
 static inline int check_main(const check_test *tests, size_t count) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   const char *seed = getenv("CHECK_SEED"), *required = getenv("CHECK_REQUIRE");
+  const char *skipped = getenv("CHECK_SKIP");
   check_state.seed =
       seed != NULL ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) * 1000003u + (uint64_t)getpid();
   struct sigaction on_fault = {.sa_handler = check_on_fault};
@@ -475,6 +477,10 @@ static inline int check_main(const check_test *tests, size_t count) {
     check_state.tier = *tier;
     const long checks = check_state.checks, failures = check_state.failures;
     for (size_t i = 0; i < count; i++) {
+      if (skipped != NULL && strcmp(skipped, tests[i].name) == 0) {
+        printf("%-6s  %s skipped: CHECK_SKIP\n", *tier, skipped);
+        continue;
+      }
       check_state.test = tests[i].name;
       check_state.rng =
           check_state.seed; /* so that a test repeats alone, and alike on every tier */
