@@ -49,6 +49,9 @@ record Platform(String name, String openblas) {
 
   /** What that may be linked against and have beside it, each before what needs it. */
   List<String> openblasDependencies() {
+    if (name.startsWith("windows-")) {
+      return List.of();
+    }
     return name.startsWith("osx-")
         ? List.of("libgcc_s.1.1.dylib", "libquadmath.0.dylib", "libgfortran.5.dylib")
         : List.of("libgcc_s.so.1", "libquadmath.so.0", "libgfortran.so.5");

@@ -40,8 +40,12 @@ class PlatformTest {
   @Test
   void buildAndLoaderAgreeOnEveryName() throws IOException {
     Map<String, Platform> built = new TreeMap<>();
+    String bom = Files.readString(Path.of("../runtime/bom/pom.xml"));
     Matcher profile = PROFILE.matcher(Files.readString(Path.of("../pom.xml")));
     while (profile.find()) {
+      for (int group = 3; group <= 4; group++) {
+        assertTrue(bom.contains("<classifier>" + profile.group(group) + "<"), profile.group(group));
+      }
       Platform platform = new Platform(profile.group(3), profile.group(4));
       assertEquals(platform, Platform.of(profile.group(1), profile.group(2)));
       built.put(platform.name(), platform);
