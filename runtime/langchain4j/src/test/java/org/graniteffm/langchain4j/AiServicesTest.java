@@ -45,7 +45,7 @@ class AiServicesTest {
     private final List<Integer> sums = new ArrayList<>();
 
     @Tool("Adds two numbers")
-    int add(@P("the first") int a, @P("the second") int b) {
+    int add(@P(name = "a", value = "the first") int a, @P(name = "b", value = "the second") int b) {
       sums.add(a + b);
       return a + b;
     }

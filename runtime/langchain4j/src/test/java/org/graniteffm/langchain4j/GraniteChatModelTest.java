@@ -512,7 +512,6 @@ class GraniteChatModelTest {
 
   @Test
   void checkpointIsCalledAsOnTheHub() {
-    assertEquals("demo", demo.name());
     assertEquals("demo", GraniteCheckpoint.name(Path.of("a", "demo", ".")));
     assertEquals(
         "ibm-granite/granite-4.0-h",

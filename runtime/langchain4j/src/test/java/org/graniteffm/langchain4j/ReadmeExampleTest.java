@@ -55,10 +55,11 @@ class ReadmeExampleTest {
   void exampleIsTheOneInTheReadme() throws IOException {
     List<String> source = Files.readAllLines(THIS);
     int begin = source.indexOf("  // begin");
-    String code =
-        String.join("\n", source.subList(begin + 1, source.indexOf("  // end"))).stripIndent();
+    String code = String.join("\n", source.subList(begin + 1, source.indexOf("  // end")));
     String readme = Files.readString(README);
     int start = readme.indexOf("```java\n") + "```java\n".length();
-    assertEquals(code, readme.substring(start, readme.indexOf("\n```", start)));
+    assertEquals(
+        code.stripTrailing().stripIndent(),
+        readme.substring(start, readme.indexOf("\n```", start)));
   }
 }
