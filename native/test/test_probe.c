@@ -1,3 +1,5 @@
+#include <time.h>
+
 #include "check.h"
 
 /* Byte b of the data belongs to byte b % 8 of the result, whatever the tier and however it groups
