@@ -9,7 +9,10 @@
  * <p>This package itself holds what they all share: {@link
  * org.graniteffm.runtime.ModelFormatException} for files whose content is wrong, its subclass
  * {@link org.graniteffm.runtime.UnsupportedModelException} for files that ask for what is not
- * supported, and {@link org.graniteffm.runtime.Names} to put a stranger's words into a message.
+ * supported, {@link org.graniteffm.runtime.ClosedException} and {@link
+ * org.graniteffm.runtime.ConcurrentUseException} for objects that are gone or in use, {@link
+ * org.graniteffm.runtime.InsufficientMemoryException} for memory that cannot be had, and {@link
+ * org.graniteffm.runtime.Names} to put a stranger's words into a message.
  *
  * <pre>{@code
  * try (Checkpoint checkpoint = Checkpoint.open(folder)) {

@@ -61,7 +61,7 @@ public final class Embedder {
    * @param ids its tokens, at least one
    * @return {@code [H]}; NaN or infinite where the model's states are
    * @throws IllegalArgumentException if there is no token, or one is no token of the model
-   * @throws org.graniteffm.runtime.model.ClosedException if the model is closed
+   * @throws org.graniteffm.runtime.ClosedException if the model is closed
    * @throws org.graniteffm.runtime.InsufficientMemoryException if keys, values or states find no
    *     memory
    * @throws java.io.UncheckedIOException if a mapped file of the model was cut short
@@ -79,7 +79,7 @@ public final class Embedder {
    * @return {@code [H]} for each, in the order of the texts; NaN or infinite where the model's
    *     states are
    * @throws IllegalArgumentException if a text has no token, or one is no token of the model
-   * @throws org.graniteffm.runtime.model.ClosedException if the model is closed
+   * @throws org.graniteffm.runtime.ClosedException if the model is closed
    * @throws org.graniteffm.runtime.InsufficientMemoryException if keys, values or states find no
    *     memory
    * @throws java.io.UncheckedIOException if a mapped file of the model was cut short

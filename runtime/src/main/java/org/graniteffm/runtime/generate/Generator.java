@@ -4,9 +4,9 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.Flow;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.BooleanSupplier;
+import org.graniteffm.runtime.ClosedException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.RopeType;
-import org.graniteffm.runtime.model.ClosedException;
 import org.graniteffm.runtime.model.ExclusiveUse;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.model.GranitePreTrainedModel;
@@ -87,9 +87,8 @@ public final class Generator implements AutoCloseable {
    * @throws IllegalArgumentException if the prompt or an option is out of range, or an option is
    *     not supported
    * @throws NonFiniteLogitsException if the model's scores are not finite
-   * @throws org.graniteffm.runtime.model.ClosedException if the model or this generator is closed
-   * @throws org.graniteffm.runtime.model.ConcurrentUseException if this generator is generating
-   *     already
+   * @throws org.graniteffm.runtime.ClosedException if the model or this generator is closed
+   * @throws org.graniteffm.runtime.ConcurrentUseException if this generator is generating already
    */
   public Generation generate(int[] prompt, GenerationConfig config, TokenListener listener) {
     return generate(new int[][] {prompt}, null, config, listener, () -> false);
@@ -108,9 +107,8 @@ public final class Generator implements AutoCloseable {
    * @throws IllegalArgumentException if the prompts or an option is out of range, or an option is
    *     not supported
    * @throws NonFiniteLogitsException if the model's scores are not finite
-   * @throws org.graniteffm.runtime.model.ClosedException if the model or this generator is closed
-   * @throws org.graniteffm.runtime.model.ConcurrentUseException if this generator is generating
-   *     already
+   * @throws org.graniteffm.runtime.ClosedException if the model or this generator is closed
+   * @throws org.graniteffm.runtime.ConcurrentUseException if this generator is generating already
    */
   public Generation generate(
       int[][] inputIds,
@@ -135,9 +133,8 @@ public final class Generator implements AutoCloseable {
    * @throws IllegalArgumentException if the prompts or an option is out of range, or an option is
    *     not supported
    * @throws NonFiniteLogitsException if the model's scores are not finite
-   * @throws org.graniteffm.runtime.model.ClosedException if the model or this generator is closed
-   * @throws org.graniteffm.runtime.model.ConcurrentUseException if this generator is generating
-   *     already
+   * @throws org.graniteffm.runtime.ClosedException if the model or this generator is closed
+   * @throws org.graniteffm.runtime.ConcurrentUseException if this generator is generating already
    */
   public Generation generate(
       int[][] inputIds,
@@ -173,9 +170,8 @@ public final class Generator implements AutoCloseable {
    * @return the tokens to come, to be closed; until then the generator is in use
    * @throws IllegalArgumentException if the prompt or an option is out of range, or an option is
    *     not supported
-   * @throws org.graniteffm.runtime.model.ClosedException if the model or this generator is closed
-   * @throws org.graniteffm.runtime.model.ConcurrentUseException if this generator is generating
-   *     already
+   * @throws org.graniteffm.runtime.ClosedException if the model or this generator is closed
+   * @throws org.graniteffm.runtime.ConcurrentUseException if this generator is generating already
    */
   public TokenStream stream(int[] prompt, GenerationConfig config) {
     return stream(new int[][] {prompt}, null, config, GenerationHooks.NONE);
@@ -192,9 +188,8 @@ public final class Generator implements AutoCloseable {
    * @return the tokens to come, to be closed; until then the generator is in use
    * @throws IllegalArgumentException if the prompts or an option is out of range, or an option is
    *     not supported
-   * @throws org.graniteffm.runtime.model.ClosedException if the model or this generator is closed
-   * @throws org.graniteffm.runtime.model.ConcurrentUseException if this generator is generating
-   *     already
+   * @throws org.graniteffm.runtime.ClosedException if the model or this generator is closed
+   * @throws org.graniteffm.runtime.ConcurrentUseException if this generator is generating already
    */
   public TokenStream stream(
       int[][] inputIds, int[][] attentionMask, GenerationConfig config, GenerationHooks hooks) {
@@ -232,12 +227,11 @@ public final class Generator implements AutoCloseable {
    *
    * <p>Each subscriber starts a generation of its own with its first request; until that has ended
    * or was cancelled the generator is in use, and another one gets a {@link
-   * org.graniteffm.runtime.model.ConcurrentUseException}. Work is given to the executor only while
-   * tokens are asked for, so no thread waits for a slow subscriber. Cancelling ends the generation
-   * at its next token, and frees the generator. Whatever {@link #generate} would throw goes to
-   * {@code onError}; so does a {@link java.util.concurrent.CancellationException} if the executor's
-   * thread is interrupted. What the subscriber itself throws ends the generation and reaches the
-   * executor.
+   * org.graniteffm.runtime.ConcurrentUseException}. Work is given to the executor only while tokens
+   * are asked for, so no thread waits for a slow subscriber. Cancelling ends the generation at its
+   * next token, and frees the generator. Whatever {@link #generate} would throw goes to {@code
+   * onError}; so does a {@link java.util.concurrent.CancellationException} if the executor's thread
+   * is interrupted. What the subscriber itself throws ends the generation and reaches the executor.
    *
    * @param inputIds {@code [batch][tokens]}, rows of one length
    * @param attentionMask {@code [batch][tokens]}, 0 for padding; or null
@@ -424,8 +418,8 @@ public final class Generator implements AutoCloseable {
    * Frees the session, and the assistant's. A stream whose generation goes on ends with a {@link
    * ClosedException} at its next token; a generator that is closed already stays so.
    *
-   * @throws org.graniteffm.runtime.model.ConcurrentUseException if it is computing: if another
-   *     thread or a callback of its own generation calls this
+   * @throws org.graniteffm.runtime.ConcurrentUseException if it is computing: if another thread or
+   *     a callback of its own generation calls this
    */
   @Override
   public void close() {

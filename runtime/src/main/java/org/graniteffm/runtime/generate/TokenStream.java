@@ -72,9 +72,8 @@ public final class TokenStream implements Iterator<GeneratedToken>, AutoCloseabl
    *
    * @return false if the generation has ended, or the stream is closed
    * @throws NonFiniteLogitsException if the model's scores are not finite
-   * @throws org.graniteffm.runtime.model.ClosedException if the model or the generator is closed
-   * @throws org.graniteffm.runtime.model.ConcurrentUseException if another thread is using this
-   *     stream
+   * @throws org.graniteffm.runtime.ClosedException if the model or the generator is closed
+   * @throws org.graniteffm.runtime.ConcurrentUseException if another thread is using this stream
    */
   @Override
   public boolean hasNext() {
@@ -197,8 +196,7 @@ public final class TokenStream implements Iterator<GeneratedToken>, AutoCloseabl
    *
    * @return the result
    * @throws IllegalStateException if the generation has neither ended nor been closed
-   * @throws org.graniteffm.runtime.model.ConcurrentUseException if another thread is using this
-   *     stream
+   * @throws org.graniteffm.runtime.ConcurrentUseException if another thread is using this stream
    */
   public Generation result() {
     exclusive.enter();
@@ -220,8 +218,7 @@ public final class TokenStream implements Iterator<GeneratedToken>, AutoCloseabl
    * Ends the generation and gives the generator back. Tokens that were not taken are gone; a stream
    * that is closed already stays so.
    *
-   * @throws org.graniteffm.runtime.model.ConcurrentUseException if another thread is using this
-   *     stream
+   * @throws org.graniteffm.runtime.ConcurrentUseException if another thread is using this stream
    */
   @Override
   public void close() {

@@ -1,6 +1,7 @@
 package org.graniteffm.runtime.model;
 
 import java.util.List;
+import org.graniteffm.runtime.ClosedException;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
@@ -59,7 +60,7 @@ public final class Costs {
    */
   public static Costs of(GranitePreTrainedModel model) {
     try (GranitePreTrainedModel.Use _ = model.use()) {
-      return of(model.config(), model.checkpoint(), model instanceof GraniteForCausalLM);
+      return of(model.config(), model.open().checkpoint(), model instanceof GraniteForCausalLM);
     } catch (ModelFormatException e) {
       throw new IllegalStateException("the model was open without all its tensors", e);
     }

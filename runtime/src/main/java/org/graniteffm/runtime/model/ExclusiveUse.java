@@ -1,6 +1,7 @@
 package org.graniteffm.runtime.model;
 
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.graniteffm.runtime.ConcurrentUseException;
 
 /**
  * Sees to it that an object has one caller at a time; a caller's own callbacks count as a second

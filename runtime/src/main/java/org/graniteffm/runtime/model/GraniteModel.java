@@ -2,6 +2,7 @@ package org.graniteffm.runtime.model;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import org.graniteffm.runtime.ClosedException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.FileAccess;

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
+import org.graniteffm.runtime.ClosedException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.Checkpoint;
@@ -81,10 +82,11 @@ public abstract sealed class GranitePreTrainedModel implements AutoCloseable
   /**
    * The files.
    *
-   * @return the open checkpoint; it closes with this model
+   * @return the open checkpoint; it closes with this model, and closing it before changes nothing
+   *     for the model
    */
   public Checkpoint checkpoint() {
-    return open.checkpoint();
+    return open.shown();
   }
 
   /**
@@ -112,7 +114,7 @@ public abstract sealed class GranitePreTrainedModel implements AutoCloseable
   public void save(Path directory, SaveOptions options) throws IOException {
     try (Use _ = use()) {
       boolean head = this instanceof GraniteForCausalLM;
-      new Saver(config(), checkpoint(), head, options).save(directory);
+      new Saver(config(), open.checkpoint(), head, options).save(directory);
     } catch (UncheckedIOException e) {
       throw e.getCause();
     }
@@ -167,7 +169,7 @@ public abstract sealed class GranitePreTrainedModel implements AutoCloseable
    * generation. Looks first whether the mapped files are as they were, as each forward pass does
    * that starts a sequence: see {@link Checkpoint#checkFiles}.
    *
-   * @return to be closed by the same thread
+   * @return to be closed by the same thread; a second time does nothing
    * @throws ClosedException if the model is closed
    * @throws UncheckedIOException if a mapped file was cut short
    */
@@ -179,13 +181,13 @@ public abstract sealed class GranitePreTrainedModel implements AutoCloseable
       lease().release();
       throw t;
     }
-    return lease()::release;
+    return new OpenUse(lease());
   }
 
   /** Within a call. */
   void checkFiles() {
     try {
-      checkpoint().checkFiles();
+      open.checkpoint().checkFiles();
     } catch (IOException e) {
       throw new UncheckedIOException(e.getMessage(), e);
     }
@@ -194,9 +196,30 @@ public abstract sealed class GranitePreTrainedModel implements AutoCloseable
   /** A use of the model, during which it stays open. */
   @FunctionalInterface
   public interface Use extends AutoCloseable {
-    /** Ends the use. */
+    /**
+     * Ends the use.
+     *
+     * @throws org.graniteffm.runtime.ConcurrentUseException if another thread began it
+     */
     @Override
     void close();
+  }
+
+  private static final class OpenUse implements Use {
+    private final Lease lease;
+    private boolean ended;
+
+    OpenUse(Lease lease) {
+      this.lease = lease;
+    }
+
+    @Override
+    public void close() {
+      if (!ended) {
+        lease.release();
+        ended = true;
+      }
+    }
   }
 
   /**
@@ -217,7 +240,8 @@ public abstract sealed class GranitePreTrainedModel implements AutoCloseable
    * and frees everything. A model that is closed already stays so.
    *
    * @throws ClosedException if called from within a call of this model, such as a callback of its
-   *     generation
+   *     generation; or from a callback of another model, which a callback of this one is waiting to
+   *     close
    */
   @Override
   public void close() {

@@ -4,6 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Objects;
+import org.graniteffm.runtime.ClosedException;
+import org.graniteffm.runtime.ConcurrentUseException;
 import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.ops.Ops.CacheView;

@@ -16,10 +16,16 @@ import org.graniteffm.runtime.safetensors.Checkpoint;
 import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.tensor.DType;
 
-/** What an open model consists of; a model with a head and its decoder alone share one of these. */
+/**
+ * What an open model consists of; a model with a head and its decoder alone share one of these.
+ *
+ * @param checkpoint what the model reads
+ * @param shown the same for callers, who may close it
+ */
 record OpenModel(
     GraniteConfig config,
     Checkpoint checkpoint,
+    Checkpoint shown,
     Weights weights,
     Arena arena,
     Workers workers,
@@ -112,7 +118,8 @@ record OpenModel(
       NativeLibraries.load();
       Weights weights = Weights.bind(checkpoint, config, withHead, arena);
       Lease lease = new Lease("model " + checkpoint.directory());
-      return new OpenModel(config, checkpoint, weights, arena, workers, Precision.AUTO, lease);
+      return new OpenModel(
+          config, checkpoint, checkpoint.share(), weights, arena, workers, Precision.AUTO, lease);
     } catch (Throwable t) {
       arena.close();
       checkpoint.close();
@@ -121,7 +128,7 @@ record OpenModel(
   }
 
   OpenModel with(Precision other) {
-    return new OpenModel(config, checkpoint, weights, arena, workers, other, lease);
+    return new OpenModel(config, checkpoint, shown, weights, arena, workers, other, lease);
   }
 
   Decoder newDecoder() {
@@ -135,6 +142,7 @@ record OpenModel(
 
   void close() {
     lease.close(() -> {
+      shown.close();
       checkpoint.close();
       if (arena.scope().isAlive()) {
         arena.close();

@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.OptionalDouble;
 import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
+import org.graniteffm.runtime.ClosedException;
+import org.graniteffm.runtime.ConcurrentUseException;
 import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;

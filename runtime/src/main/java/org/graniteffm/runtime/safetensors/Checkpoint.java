@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import org.graniteffm.runtime.ClosedException;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.UnsupportedModelException;
@@ -84,10 +85,7 @@ public final class Checkpoint implements AutoCloseable {
 
   private Checkpoint(Checkpoint base, Map<String, Tensor> others, Arena arena) {
     this.directory = base.directory;
-    for (Memory shared : base.memory) {
-      shared.share();
-      this.memory.add(shared);
-    }
+    shareMemory(base);
     this.memory.add(new Memory(arena));
     this.files = base.files;
     Map<String, SafetensorsFile> inFiles = new LinkedHashMap<>(base.fileOf);
@@ -97,6 +95,22 @@ public final class Checkpoint implements AutoCloseable {
     all.putAll(others);
     this.tensors = Collections.unmodifiableMap(all);
     this.byteSize = sizeOf(tensors);
+  }
+
+  private Checkpoint(Checkpoint base) {
+    this.directory = base.directory;
+    shareMemory(base);
+    this.files = base.files;
+    this.fileOf = base.fileOf;
+    this.tensors = base.tensors;
+    this.byteSize = base.byteSize;
+  }
+
+  private void shareMemory(Checkpoint base) {
+    for (Memory shared : base.memory) {
+      shared.share();
+      memory.add(shared);
+    }
   }
 
   private static long sizeOf(Map<String, Tensor> tensors) {
@@ -117,7 +131,7 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     synchronized void release() {
-      if (users == 1) {
+      if (users == 1 && arena.scope().isAlive()) { // a caller's own arena may be closed already
         arena.close();
       }
       users--;
@@ -143,11 +157,23 @@ public final class Checkpoint implements AutoCloseable {
    * @param others tensors by name, in place of those of that name here or besides them
    * @param arena a shared arena that owns them; {@link #close} of the new checkpoint closes it
    * @return a checkpoint, to be closed
-   * @throws IllegalStateException if this one is closed
+   * @throws ClosedException if this one is closed
    */
   public synchronized Checkpoint with(Map<String, Tensor> others, Arena arena) {
     checkOpen();
     return new Checkpoint(this, others, arena);
+  }
+
+  /**
+   * Returns another owner of the same tensors. Either may be closed first: what both have is freed
+   * with the second.
+   *
+   * @return a checkpoint, to be closed
+   * @throws ClosedException if this one is closed
+   */
+  public synchronized Checkpoint share() {
+    checkOpen();
+    return new Checkpoint(this);
   }
 
   /**
@@ -309,7 +335,7 @@ public final class Checkpoint implements AutoCloseable {
    *
    * @param name its name
    * @return the tensor, of any dtype, or null if there is none of that name
-   * @throws IllegalStateException if the checkpoint is closed
+   * @throws ClosedException if the checkpoint is closed
    */
   public Tensor find(String name) {
     checkOpen();
@@ -324,7 +350,7 @@ public final class Checkpoint implements AutoCloseable {
    * @return the tensor: F32, F16 or BF16, of that shape
    * @throws ModelFormatException if there is none of that name, or its shape differs
    * @throws UnsupportedModelException if its dtype is no weight type
-   * @throws IllegalStateException if the checkpoint is closed
+   * @throws ClosedException if the checkpoint is closed
    */
   public Tensor require(String name, long... shape) throws ModelFormatException {
     Tensor tensor = find(name);
@@ -420,21 +446,25 @@ public final class Checkpoint implements AutoCloseable {
 
   private void checkOpen() {
     if (isClosed()) {
-      throw new IllegalStateException("checkpoint " + Names.path(directory) + " is closed");
+      throw new ClosedException("checkpoint " + Names.path(directory) + ": is closed");
     }
   }
 
   /**
    * Unmaps all files, but for those that another checkpoint shares. A second call does nothing.
    *
-   * @throws IllegalStateException if a native call is reading a tensor; the checkpoint then stays
-   *     open
+   * @throws ClosedException if a native call is reading a tensor; the checkpoint then stays open
    */
   @Override
   public synchronized void close() {
-    while (!memory.isEmpty()) {
-      memory.getLast().release();
-      memory.removeLast();
+    try {
+      while (!memory.isEmpty()) {
+        memory.getLast().release();
+        memory.removeLast();
+      }
+    } catch (IllegalStateException e) {
+      throw new ClosedException(
+          "checkpoint %s: cannot be closed while it is read".formatted(Names.path(directory)));
     }
     closed = true;
   }

@@ -28,7 +28,7 @@ public final class Scorer implements AutoCloseable {
    * Scores over windows as long as the model's context that overlap by half.
    *
    * @param model stays open until this is closed
-   * @throws org.graniteffm.runtime.model.ClosedException if the model is closed
+   * @throws org.graniteffm.runtime.ClosedException if the model is closed
    */
   public Scorer(GraniteForCausalLM model) {
     this(model, defaultWindow(model), defaultStride(defaultWindow(model)));
@@ -43,7 +43,7 @@ public final class Scorer implements AutoCloseable {
    * @param stride tokens from one window's start to the next one's, 1 to window; the smaller, the
    *     more context each token has, and the longer it takes
    * @throws IllegalArgumentException if window or stride is out of range
-   * @throws org.graniteffm.runtime.model.ClosedException if the model is closed
+   * @throws org.graniteffm.runtime.ClosedException if the model is closed
    */
   public Scorer(GraniteForCausalLM model, int window, int stride) {
     if (window < 2) {
@@ -106,8 +106,8 @@ public final class Scorer implements AutoCloseable {
    * @throws IllegalArgumentException if there are fewer than two tokens, or one is no token of the
    *     model
    * @throws NonFiniteLogitsException if the model makes something of the text that is no number
-   * @throws org.graniteffm.runtime.model.ClosedException if this or the model is closed
-   * @throws org.graniteffm.runtime.model.ConcurrentUseException if another thread is using this
+   * @throws org.graniteffm.runtime.ClosedException if this or the model is closed
+   * @throws org.graniteffm.runtime.ConcurrentUseException if another thread is using this
    * @throws org.graniteffm.runtime.InsufficientMemoryException if a window's keys and values find
    *     no memory
    * @throws java.util.concurrent.CancellationException if the thread is interrupted

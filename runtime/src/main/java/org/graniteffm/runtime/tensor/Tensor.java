@@ -8,6 +8,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Objects;
+import org.graniteffm.runtime.ClosedException;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
 
@@ -350,13 +351,14 @@ public final class Tensor {
    * @throws IndexOutOfBoundsException if the index is outside the shape
    * @throws UnsupportedOperationException for other types
    * @throws UncheckedIOException if it is mapped from a file that was cut short
+   * @throws ClosedException if its memory was freed
    */
   public float getFloat(long... index) {
     long offset = offset(index);
     try {
       return floatAt(offset);
-    } catch (InternalError e) {
-      throw uncheckedCutShort(e);
+    } catch (InternalError | IllegalStateException e) {
+      throw unreadable(e);
     }
   }
 
@@ -368,13 +370,14 @@ public final class Tensor {
    * @throws IndexOutOfBoundsException if the index is outside the shape
    * @throws UnsupportedOperationException for other types
    * @throws UncheckedIOException if it is mapped from a file that was cut short
+   * @throws ClosedException if its memory was freed
    */
   public long getLong(long... index) {
     long offset = offset(index);
     try {
       return longAt(offset);
-    } catch (InternalError e) {
-      throw uncheckedCutShort(e);
+    } catch (InternalError | IllegalStateException e) {
+      throw unreadable(e);
     }
   }
 
@@ -385,6 +388,7 @@ public final class Tensor {
    * @throws UnsupportedOperationException for types other than F32, F16, BF16 and F64, or if there
    *     are more elements than an array holds
    * @throws UncheckedIOException if they are mapped from a file that was cut short
+   * @throws ClosedException if their memory was freed
    */
   public float[] toFloatArray() {
     float[] out = new float[arrayLength()];
@@ -398,8 +402,8 @@ public final class Tensor {
         out[i] = floatAt(offset(index));
       }
       return out;
-    } catch (InternalError e) {
-      throw uncheckedCutShort(e);
+    } catch (InternalError | IllegalStateException e) {
+      throw unreadable(e);
     }
   }
 
@@ -410,6 +414,7 @@ public final class Tensor {
    * @throws UnsupportedOperationException for types other than I64, I32, U8, I8 and BOOL, or if
    *     there are more elements than an array holds
    * @throws UncheckedIOException if they are mapped from a file that was cut short
+   * @throws ClosedException if their memory was freed
    */
   public long[] toLongArray() {
     long[] out = new long[arrayLength()];
@@ -419,8 +424,8 @@ public final class Tensor {
         out[i] = longAt(offset(index));
       }
       return out;
-    } catch (InternalError e) {
-      throw uncheckedCutShort(e);
+    } catch (InternalError | IllegalStateException e) {
+      throw unreadable(e);
     }
   }
 
@@ -448,9 +453,12 @@ public final class Tensor {
     return new ModelFormatException(Names.path(file) + ": was cut short while in use", e);
   }
 
-  private UncheckedIOException uncheckedCutShort(InternalError e) {
-    ModelFormatException cause = cutShort(e);
-    return new UncheckedIOException(cause.getMessage(), cause);
+  private RuntimeException unreadable(Throwable e) {
+    if (e instanceof InternalError error) {
+      ModelFormatException cause = cutShort(error);
+      return new UncheckedIOException(cause.getMessage(), cause);
+    }
+    return new ClosedException("tensor " + this + ": its memory was freed");
   }
 
   /** Steps a row-major index; past the end it starts again at zero. */

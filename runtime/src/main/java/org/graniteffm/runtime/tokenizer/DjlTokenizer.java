@@ -9,6 +9,7 @@ import java.util.OptionalInt;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.graniteffm.bindings.jni.JniLibraries;
+import org.graniteffm.runtime.ClosedException;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
 
@@ -133,7 +134,7 @@ final class DjlTokenizer implements Tokenizer {
 
   private void checkOpen() {
     if (handle == 0) {
-      throw new IllegalStateException("tokenizer is closed");
+      throw new ClosedException("tokenizer: is closed");
     }
   }
 

@@ -19,7 +19,7 @@ public interface Tokenizer extends AutoCloseable {
    * @return token ids, none for an empty text
    * @throws IllegalArgumentException if the text is too long or has an unpaired surrogate; gives
    *     its index
-   * @throws IllegalStateException if the tokenizer is closed
+   * @throws org.graniteffm.runtime.ClosedException if the tokenizer is closed
    */
   int[] encode(String text);
 
@@ -35,7 +35,7 @@ public interface Tokenizer extends AutoCloseable {
    * @return the text
    * @throws IndexOutOfBoundsException if from and to are not a range of the array
    * @throws IllegalArgumentException if an id is negative
-   * @throws IllegalStateException if the tokenizer is closed
+   * @throws org.graniteffm.runtime.ClosedException if the tokenizer is closed
    */
   String decode(int[] ids, int from, int to, boolean skipSpecialTokens);
 
@@ -46,7 +46,7 @@ public interface Tokenizer extends AutoCloseable {
    * @param skipSpecialTokens whether special tokens are left out
    * @return the text
    * @throws IllegalArgumentException if an id is negative
-   * @throws IllegalStateException if the tokenizer is closed
+   * @throws org.graniteffm.runtime.ClosedException if the tokenizer is closed
    */
   default String decode(int[] ids, boolean skipSpecialTokens) {
     Objects.requireNonNull(ids, "ids");
@@ -58,7 +58,7 @@ public interface Tokenizer extends AutoCloseable {
    *
    * @param skipSpecialTokens whether special tokens are left out
    * @return a decoder of its own state
-   * @throws IllegalStateException if the tokenizer is closed
+   * @throws org.graniteffm.runtime.ClosedException if the tokenizer is closed
    */
   StreamDecoder streamDecoder(boolean skipSpecialTokens);
 

@@ -15,19 +15,24 @@ import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.graniteffm.bindings.MappedFiles;
+import org.graniteffm.runtime.ClosedException;
+import org.graniteffm.runtime.ConcurrentUseException;
 import org.graniteffm.runtime.generate.Generator;
 import org.graniteffm.runtime.lifetime.Work.Answer;
 import org.graniteffm.runtime.lifetime.Work.Call;
 import org.graniteffm.runtime.lifetime.Work.Subject;
-import org.graniteffm.runtime.model.ClosedException;
-import org.graniteffm.runtime.model.ConcurrentUseException;
 import org.graniteffm.runtime.model.ForwardInput;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.ops.Workers;
@@ -56,6 +61,7 @@ class RaceTest {
     CLOSE,
     CLOSE_BY_TWO,
     CLOSE_ASSISTANT,
+    CLOSE_CHECKPOINT,
     CANCEL,
     INTERRUPT,
     CALLBACK_THROWS,
@@ -224,6 +230,7 @@ class RaceTest {
             other.check();
           }
           case CLOSE_ASSISTANT -> assistant.close();
+          case CLOSE_CHECKPOINT -> model.checkpoint().close(); // the model has its own
           case CANCEL -> call.cancel();
           case INTERRUPT -> worker.thread.interrupt();
           case CLOSE_SUBJECT -> closeSubject();
@@ -327,6 +334,67 @@ class RaceTest {
       assertThrows(ClosedException.class, model::checkOpen);
       model.close();
       model.model().close();
+    }
+  }
+
+  /** Both are in a callback when each closes the other's model. */
+  @Test
+  void callbacksThatCloseEachOthersModelsEnd() throws Exception {
+    Random random = new Random(SEED);
+    for (int round = 0; round < ROUNDS / 20; round++) {
+      List<Work> works =
+          List.of(any(random, List.of(Work.values())), any(random, List.of(Work.values())));
+      CyclicBarrier bothWithin = new CyclicBarrier(2);
+      AtomicInteger refusals = new AtomicInteger();
+      List<GraniteForCausalLM> models = new ArrayList<>();
+      List<Task> tasks = new ArrayList<>();
+      for (int i = 0; i < 2; i++) {
+        models.add(GraniteForCausalLM.load(checkpoints.get(i), any(random, pools)));
+      }
+      try (GraniteForCausalLM first = models.get(0);
+          GraniteForCausalLM second = models.get(1);
+          GraniteForCausalLM assistant = GraniteForCausalLM.load(small, pools.get(0));
+          Subject one = works.get(0).subject(first, assistant);
+          Subject two = works.get(1).subject(second, assistant)) {
+        for (int i = 0; i < 2; i++) {
+          Subject subject = i == 0 ? one : two;
+          GraniteForCausalLM other = models.get(1 - i);
+          Call call = new Call();
+          call.callback(
+              0,
+              () -> {
+                await(bothWithin);
+                try {
+                  other.close();
+                } catch (ClosedException e) {
+                  assertTrue(e.getMessage().contains("cannot be closed here"), e.getMessage());
+                  refusals.getAndIncrement();
+                }
+              });
+          tasks.add(new Task(() -> subject.run(call)));
+        }
+        int closed = 0;
+        for (int i = 0; i < 2; i++) {
+          tasks.get(i).await();
+          tasks.get(i).check(ClosedException.class);
+          if (tasks.get(i).error == null) {
+            assertEquals(WANTED.get(i).get(works.get(i)), tasks.get(i).answer);
+          } else {
+            closed++;
+          }
+        }
+        assertEquals(1, refusals.get(), works::toString);
+        assertEquals(1, closed, works::toString);
+      }
+    }
+    assertEquals(List.of(), OpenFiles.below(folder));
+  }
+
+  private static void await(CyclicBarrier barrier) {
+    try {
+      barrier.await(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    } catch (InterruptedException | BrokenBarrierException | TimeoutException e) {
+      throw new AssertionError(e);
     }
   }
 

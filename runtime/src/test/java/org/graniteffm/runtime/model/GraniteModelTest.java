@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import org.graniteffm.runtime.ClosedException;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.UnsupportedModelException;
 import org.graniteffm.runtime.config.GraniteConfig;
@@ -274,6 +275,31 @@ class GraniteModelTest {
     model.close();
     assertThrows(ClosedException.class, () -> logits(model));
     assertThrows(ClosedException.class, () -> lastHiddenState(base));
+  }
+
+  @Test
+  void checkpointThatACallerClosesIsNotTheModelsOwn() throws IOException {
+    try (GraniteForCausalLM model = GraniteForCausalLM.load(golden(TIED))) {
+      float[] before = logits(model);
+      model.checkpoint().close();
+      assertThrows(ClosedException.class, () -> model.checkpoint().find(StoredTensors.EMBEDDING));
+      assertArrayEquals(before, logits(model));
+      model.close();
+      model.close();
+    }
+  }
+
+  @Test
+  void useEndsOnce() throws IOException {
+    try (GraniteForCausalLM model = GraniteForCausalLM.load(golden(TIED))) {
+      GranitePreTrainedModel.Use outer = model.use();
+      GranitePreTrainedModel.Use inner = model.use();
+      inner.close();
+      inner.close();
+      assertThrows(ClosedException.class, model::close); // outer goes on
+      outer.close();
+      model.close();
+    }
   }
 
   @Test

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
+import org.graniteffm.runtime.ClosedException;
 import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
@@ -210,12 +211,12 @@ class ResizeTokenEmbeddingsTest {
     before.close();
     assertThrows(
         ClosedException.class, () -> before.resizeTokenEmbeddings(9, ResizeOptions.defaults()));
-    assertThrows(IllegalStateException.class, () -> before.checkpoint().find(EMBEDDING));
+    assertThrows(ClosedException.class, () -> before.checkpoint().find(EMBEDDING));
     assertArrayEquals(expected, logits(two, 20), 1e-5f);
     Tensor tensor = two.checkpoint().find("model.norm.weight");
     two.close();
     assertTrue(two.checkpoint().isClosed());
-    assertThrows(IllegalStateException.class, () -> tensor.getFloat(0), "all is unmapped");
+    assertThrows(ClosedException.class, () -> tensor.getFloat(0), "all is unmapped");
   }
 
   @Test

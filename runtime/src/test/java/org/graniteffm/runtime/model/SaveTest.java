@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.graniteffm.runtime.ClosedException;
 import org.graniteffm.runtime.config.ConfigStyle;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.demo.DemoModel;

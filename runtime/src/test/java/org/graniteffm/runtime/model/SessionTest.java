@@ -14,6 +14,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CancellationException;
+import org.graniteffm.runtime.ClosedException;
+import org.graniteffm.runtime.ConcurrentUseException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.demo.DemoModel;
 import org.graniteffm.runtime.tensor.DType;

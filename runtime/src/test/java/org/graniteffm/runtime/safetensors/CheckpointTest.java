@@ -20,6 +20,7 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import org.graniteffm.runtime.ClosedException;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.UnsupportedModelException;
 import org.graniteffm.runtime.tensor.Tensor;
@@ -146,9 +147,29 @@ final class CheckpointTest {
     checkpoint.close();
     assertTrue(checkpoint.isClosed());
     assertThrows(IllegalStateException.class, () -> w.segment().get(ValueLayout.JAVA_BYTE, 0));
-    IllegalStateException e = assertThrows(IllegalStateException.class, () -> checkpoint.find("w"));
+    ClosedException e = assertThrows(ClosedException.class, () -> checkpoint.find("w"));
     assertTrue(e.getMessage().contains(folder.toString()), e::getMessage);
-    assertThrows(IllegalStateException.class, () -> checkpoint.require("w", 1));
+    assertThrows(ClosedException.class, () -> checkpoint.require("w", 1));
+    assertThrows(ClosedException.class, () -> w.getLong(0));
+    assertThrows(ClosedException.class, w::toLongArray);
+  }
+
+  @Test
+  void ownersOfTheSameTensorsCloseInAnyOrder() throws IOException {
+    shard(SINGLE, "w", 1);
+    Checkpoint first = Checkpoint.open(folder);
+    Checkpoint second = first.share();
+    Checkpoint third = second.share();
+    Tensor w = third.find("w");
+    first.close();
+    assertThrows(ClosedException.class, first::share);
+    assertThrows(ClosedException.class, () -> first.find("w"));
+    assertEquals(w, second.find("w"));
+    second.close();
+    second.close();
+    w.getLong(0);
+    third.close();
+    assertThrows(ClosedException.class, () -> w.getLong(0));
   }
 
   @Test

@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.OptionalInt;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicReference;
+import org.graniteffm.runtime.ClosedException;
 import org.graniteffm.runtime.json.JsonReader;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -194,10 +195,10 @@ class TokenizerTest {
     StreamDecoder decoder = closed.streamDecoder(false);
     closed.close();
     closed.close();
-    assertThrows(IllegalStateException.class, () -> closed.encode("a"));
-    assertThrows(IllegalStateException.class, () -> closed.encode(""));
-    assertThrows(IllegalStateException.class, () -> closed.decode(new int[0], false));
-    assertThrows(IllegalStateException.class, () -> closed.streamDecoder(false));
+    assertThrows(ClosedException.class, () -> closed.encode("a"));
+    assertThrows(ClosedException.class, () -> closed.encode(""));
+    assertThrows(ClosedException.class, () -> closed.decode(new int[0], false));
+    assertThrows(ClosedException.class, () -> closed.streamDecoder(false));
     assertEquals("!", decoder.push(3));
   }
 

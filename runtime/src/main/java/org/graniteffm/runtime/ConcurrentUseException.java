@@ -1,4 +1,4 @@
-package org.graniteffm.runtime.model;
+package org.graniteffm.runtime;
 
 /**
  * An object that belongs to one caller at a time was used by a second one, or from a callback of

@@ -1,4 +1,4 @@
-package org.graniteffm.runtime.model;
+package org.graniteffm.runtime;
 
 /** An object was used after it had been closed, or closed where that cannot be. */
 public class ClosedException extends IllegalStateException {
