@@ -7,9 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
-import java.net.URI;
-import java.net.URISyntaxException;
-import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -145,30 +142,15 @@ class NativeLibrariesTest {
   private Map<String, String> probe(
       boolean jars, Map<String, String> environment, List<String> options, String... arguments)
       throws IOException, InterruptedException {
-    List<String> path = new ArrayList<>();
-    path.add(location(NativeLibraries.class));
-    path.add(location(LoadProbe.class));
-    if (jars) {
-      path.add(location("META-INF/native/" + Platform.CURRENT.name() + "/"));
-      path.add(location("org/bytedeco/openblas/" + Platform.CURRENT.openblas() + "/"));
-    }
     Path empty = Files.createTempDirectory(temporary, "tmp");
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("--enable-native-access=ALL-UNNAMED");
-    command.add("-XX:TieredStopAtLevel=1");
-    command.add("-XX:-UsePerfData"); // which puts a file into /tmp
-    command.add("-Djava.io.tmpdir=" + empty);
-    String file = System.getProperty("granite.library.path");
-    if (file != null) {
-      command.add("-Dgranite.library.path=" + file);
-    }
-    command.addAll(options);
-    command.add("-cp");
-    command.add(String.join(System.getProperty("path.separator"), path));
-    command.add(LoadProbe.class.getName());
-    command.addAll(List.of(arguments));
-    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    List<String> all = new ArrayList<>();
+    all.add("-XX:TieredStopAtLevel=1");
+    all.add("-XX:-UsePerfData"); // which puts a file into /tmp
+    all.add("-Djava.io.tmpdir=" + empty);
+    all.addAll(options);
+    ProcessBuilder builder =
+        ForkedJvm.of(
+            LoadProbe.class, jars ? ForkedJvm.nativeJars() : List.of(), all, List.of(arguments));
     builder.environment().remove("GK_MAX_ISA");
     builder.environment().putAll(environment);
     Process process = builder.start();
@@ -182,21 +164,5 @@ class NativeLibrariesTest {
       }
     }
     return result;
-  }
-
-  private static String location(Class<?> type) {
-    try {
-      return Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI()).toString();
-    } catch (URISyntaxException e) {
-      throw new AssertionError(e);
-    }
-  }
-
-  /** The jar or folder that holds a resource. */
-  private static String location(String resource) {
-    URL url = NativeLibraries.class.getClassLoader().getResource(resource);
-    String location = url.toString().replace("jar:", "").replace("!", "");
-    location = location.substring(0, location.length() - resource.length());
-    return Path.of(URI.create(location)).toString();
   }
 }
