@@ -3,6 +3,7 @@ package org.graniteffm.runtime;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 
@@ -17,6 +18,7 @@ public final class RegularFile {
    * @param file any path
    * @return its size, age and key
    * @throws NoSuchFileException if there is nothing
+   * @throws NotDirectoryException if its folder is none
    * @throws ModelFormatException if it is something else
    * @throws IOException if the file system does not say
    */
@@ -25,6 +27,10 @@ public final class RegularFile {
     try {
       attributes = Files.readAttributes(file, BasicFileAttributes.class);
     } catch (NoSuchFileException e) {
+      Path folder = file.getParent();
+      if (folder != null && Files.exists(folder) && !Files.isDirectory(folder)) {
+        throw new NotDirectoryException(Names.path(folder));
+      }
       NoSuchFileException named = new NoSuchFileException(Names.path(file), null, "no such file");
       named.initCause(e);
       throw named;

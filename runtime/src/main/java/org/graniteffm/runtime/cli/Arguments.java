@@ -1,6 +1,8 @@
 package org.graniteffm.runtime.cli;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,16 +22,19 @@ final class Arguments {
    *
    * @param args as the JVM decoded them
    * @return decoded from UTF-8 where the system tells the bytes, else unchanged
+   * @throws IllegalArgumentException if one is not UTF-8
    */
   static String[] of(String[] args) {
     if (Arrays.stream(args).noneMatch(arg -> arg.indexOf('\ufffd') >= 0)) {
       return args;
     }
+    byte[] commandLine;
     try {
-      return decode(args, Files.readAllBytes(COMMAND_LINE));
+      commandLine = Files.readAllBytes(COMMAND_LINE);
     } catch (IOException e) {
       return args; // not Linux
     }
+    return decode(args, commandLine);
   }
 
   /** The arguments are the last ones of the command line; each ends with a zero byte. */
@@ -44,7 +49,12 @@ final class Arguments {
       if (end < 0) {
         return args;
       }
-      decoded[i] = new String(commandLine, start, end - start, StandardCharsets.UTF_8);
+      try {
+        ByteBuffer bytes = ByteBuffer.wrap(commandLine, start, end - start);
+        decoded[i] = StandardCharsets.UTF_8.newDecoder().decode(bytes).toString();
+      } catch (CharacterCodingException e) {
+        throw new IllegalArgumentException("argument %d is not UTF-8".formatted(i + 1), e);
+      }
       end = start - 1;
     }
     return decoded;

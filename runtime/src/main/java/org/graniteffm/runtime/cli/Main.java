@@ -87,7 +87,13 @@ public final class Main implements Callable<Integer> {
     PrintStream out = new PrintStream(standardOutput, false, StandardCharsets.UTF_8);
     PrintStream err =
         new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
-    int exitCode = run(Arguments.of(args), out, err);
+    int exitCode;
+    try {
+      exitCode = run(Arguments.of(args), out, err);
+    } catch (IllegalArgumentException e) { // of the arguments' bytes: run itself throws nothing
+      err.println("granite: " + e.getMessage());
+      exitCode = USAGE;
+    }
     out.flush();
     Optional<String> failure = standardOutput.failure();
     if (failure.isPresent()) {

@@ -93,12 +93,20 @@ final class ModelSource {
     }
     try (DownloadBar bar = new DownloadBar(command.commandLine().getErr(), environment)) {
       HubClient hub = HubClient.builder(environment).offline(offline).listener(bar).build();
-      return hub.resolve(model, revision);
+      return resolve(hub, model, revision);
     } catch (HubException e) {
       if (e.reason() == HubException.Reason.BAD_ANSWER) {
         throw e;
       }
       throw new IOException(e.getMessage() + " (nor is there a folder of that name)", e);
+    }
+  }
+
+  private Path resolve(HubClient hub, String id, String revision) throws IOException {
+    try {
+      return hub.resolve(id, revision);
+    } catch (IllegalArgumentException e) { // of the revision: the id is one
+      throw new ParameterException(command.commandLine(), "--" + e.getMessage(), e);
     }
   }
 

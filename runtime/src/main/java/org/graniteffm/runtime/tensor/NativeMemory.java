@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicLong;
 import org.graniteffm.bindings.Lifetimes;
 import org.graniteffm.runtime.InsufficientMemoryException;
+import org.graniteffm.runtime.Names;
 
 /**
  * Allocates what the library computes with: aligned for every kernel, counted, and refused by an
@@ -29,9 +30,19 @@ public final class NativeMemory {
   private static final Path GROUP = Path.of("/sys/fs/cgroup");
 
   private static final AtomicLong IN_USE = new AtomicLong();
-  private static volatile long limit = Long.getLong("granite.memory.limit", Long.MAX_VALUE);
+  private static final String PROPERTY = "granite.memory.limit";
+  private static volatile long limit = given(); // -1 if that is no number of bytes
 
   private NativeMemory() {}
+
+  private static long given() {
+    String text = System.getProperty(PROPERTY);
+    try {
+      return text == null ? Long.MAX_VALUE : Math.max(-1, Long.parseLong(text));
+    } catch (NumberFormatException e) {
+      return -1;
+    }
+  }
 
   /**
    * Sets the most that is allocated at any time. What is allocated already stays.
@@ -50,8 +61,14 @@ public final class NativeMemory {
    * The most that is allocated at any time.
    *
    * @return in bytes; {@link Long#MAX_VALUE} if nothing was set
+   * @throws IllegalArgumentException if what the system property says is no number of bytes
    */
   public static long limit() {
+    if (limit < 0) {
+      throw new IllegalArgumentException(
+          "%s: expected a number of bytes, found %s"
+              .formatted(PROPERTY, Names.quote(System.getProperty(PROPERTY))));
+    }
     return limit;
   }
 
@@ -70,7 +87,7 @@ public final class NativeMemory {
    * @return in bytes; an estimate, as others may take of it
    */
   public static long available() {
-    return Math.min(Math.max(0, limit - inUse()), systemAvailable());
+    return Math.min(Math.max(0, limit() - inUse()), systemAvailable());
   }
 
   /**
@@ -82,9 +99,10 @@ public final class NativeMemory {
    */
   public static void check(long bytes, String purpose) {
     long used = inUse();
-    if (bytes > limit - used) {
+    long most = limit();
+    if (bytes > most - used) {
       throw new InsufficientMemoryException(
-          purpose, bytes, "%d of at most %d are in use".formatted(used, limit));
+          purpose, bytes, "%d of at most %d are in use".formatted(used, most));
     }
     if (bytes >= LARGE) {
       long left = systemAvailable();

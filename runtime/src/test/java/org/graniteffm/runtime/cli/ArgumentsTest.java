@@ -1,7 +1,9 @@
 package org.graniteffm.runtime.cli;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;
@@ -23,6 +25,17 @@ class ArgumentsTest {
     assertArrayEquals(
         new String[] {"run", "", "Größe"},
         Arguments.decode(args, commandLine("java\0-jar\0x.jar\0run\0\0Größe\0")));
+  }
+
+  @Test
+  void whatIsNotUtf8IsRefused() {
+    byte[] bytes = commandLine("java\0run\0?\0");
+    bytes[9] = (byte) 0xff;
+    IllegalArgumentException e =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> Arguments.decode(new String[] {"run", "\ufffd"}, bytes));
+    assertEquals("argument 2 is not UTF-8", e.getMessage());
   }
 
   @Test

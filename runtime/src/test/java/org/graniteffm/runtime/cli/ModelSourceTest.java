@@ -120,6 +120,14 @@ class ModelSourceTest {
   }
 
   @Test
+  void malformedRevisionIsWrongUsage() {
+    ParameterException e =
+        assertThrows(
+            ParameterException.class, () -> locate("org/name", "--revision", "../x", "--offline"));
+    assertTrue(e.getMessage().startsWith("--revision: expected a branch"), e.getMessage());
+  }
+
+  @Test
   void whatHasNoRevisionsIsRefused() {
     assertThrows(ParameterException.class, () -> locate(null, "--revision", "main"));
     assertThrows(ParameterException.class, () -> locate(home.toString(), "--revision", "main"));

@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalDouble;
@@ -539,6 +540,10 @@ class GraniteConfigTest {
   @Test
   void missingFileIsNamed(@TempDir Path directory) throws Exception {
     assertThrows(NoSuchFileException.class, () -> GraniteConfig.load(directory));
+    Path file = Files.writeString(directory.resolve("file"), "{}");
+    NotDirectoryException e =
+        assertThrows(NotDirectoryException.class, () -> GraniteConfig.load(file));
+    assertEquals(file.toString(), e.getMessage());
     Files.createDirectory(directory.resolve("config.json"));
     assertThrows(ModelFormatException.class, () -> GraniteConfig.load(directory));
   }

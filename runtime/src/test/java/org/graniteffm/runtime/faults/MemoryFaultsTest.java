@@ -30,6 +30,8 @@ import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.verify.GoldenFolders;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Native memory that ends at one allocation after the other, and a heap too small for a file. */
 class MemoryFaultsTest {
@@ -171,6 +173,23 @@ class MemoryFaultsTest {
       assertEquals(0, process.waitFor(), said);
       assertEquals(4, said.lines().count(), said);
       assertTrue(said.contains("all refused in order"), said);
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
+  /** To go on without the limit that somebody meant to set would be a guess. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "-1", "4g"})
+  void limitThatIsNoNumberIsRefused(String limit) throws Exception {
+    List<String> program =
+        List.of("org.graniteffm.runtime.cli.Main", "run", "--max-new-tokens", "1", "Once");
+    Process process = ForkedJvm.of(List.of("-Dgranite.memory.limit=" + limit), program).start();
+    try {
+      String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertEquals(1, process.waitFor(), said);
+      String reason = "granite.memory.limit: expected a number of bytes, found \"" + limit + '"';
+      assertTrue(said.contains("granite: " + reason), said);
     } finally {
       process.destroyForcibly();
     }
