@@ -95,6 +95,10 @@ class BlasTest {
    */
   @Test
   void everyTailStaysInsideItsOperands() {
+    multiplyEveryTail();
+  }
+
+  void multiplyEveryTail() {
     int longest = 33;
     int[][] others = {{1, 1}, {3, 33}, {5, 8}, {16, 17}};
     try (GuardedMemory guarded = GuardedMemory.allocate(4L * (longest + 4) * (longest + 4), 3)) {
@@ -123,6 +127,10 @@ class BlasTest {
   @ParameterizedTest
   @MethodSource("blocks")
   void blocksStayInsideTheirOperands(int[] size) {
+    multiplyBlocks(size);
+  }
+
+  void multiplyBlocks(int[] size) {
     int m = size[0];
     int n = size[1];
     int k = size[2];

@@ -10,8 +10,8 @@ final class GuardedSgemm {
   public static void main(String[] args) {
     System.out.println("core=" + NativeLibraries.openblasCore());
     BlasTest test = new BlasTest();
-    test.everyTailStaysInsideItsOperands();
-    BlasTest.blocks().forEach(test::blocksStayInsideTheirOperands);
+    test.multiplyEveryTail();
+    BlasTest.blocks().forEach(test::multiplyBlocks);
     System.out.println("done");
   }
 }

@@ -7,6 +7,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -66,30 +67,30 @@ public final class ChatTemplate {
   public static ChatTemplate load(Path folder) throws IOException {
     Path configFile = folder.resolve(CONFIG);
     JsonFields config = null;
-    if (Files.exists(configFile)) {
+    if (Files.exists(configFile, LinkOption.NOFOLLOW_LINKS)) {
       JsonNode node = JsonReader.readObject(configFile, JsonReader.CONFIG_LIMIT);
-      config = new JsonFields(node, configFile.toString());
+      config = new JsonFields(node, Names.path(configFile));
     }
     Map<String, Object> specialTokens = config == null ? Map.of() : specialTokens(config);
     Path file = folder.resolve(FILE);
-    if (Files.exists(file)) {
-      Template template = Template.parse(read(file), file.toString());
+    if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+      Template template = Template.parse(read(file), Names.path(file));
       return new ChatTemplate(Map.of(DEFAULT, template), specialTokens);
     }
     if (config != null && config.has(FIELD)) {
       return new ChatTemplate(templates(config), specialTokens);
     }
     Path jsonFile = folder.resolve(JSON_FILE);
-    if (Files.exists(jsonFile)) {
+    if (Files.exists(jsonFile, LinkOption.NOFOLLOW_LINKS)) {
       JsonNode node = JsonReader.readObject(jsonFile, JsonReader.CONFIG_LIMIT);
-      JsonFields fields = new JsonFields(node, jsonFile.toString());
+      JsonFields fields = new JsonFields(node, Names.path(jsonFile));
       if (fields.has(FIELD)) {
         return new ChatTemplate(templates(fields), specialTokens);
       }
     }
     throw new UnsupportedModelException(
         "%s: no chat template, neither %s nor %s in %s: this is no chat model"
-            .formatted(folder, FILE, FIELD, CONFIG));
+            .formatted(Names.path(folder), FILE, FIELD, CONFIG));
   }
 
   /**
@@ -107,7 +108,7 @@ public final class ChatTemplate {
 
   private static String read(Path file) throws IOException {
     if (!Files.isRegularFile(file)) {
-      throw new ModelFormatException(file + ": not a regular file");
+      throw new ModelFormatException(Names.path(file) + ": not a regular file");
     }
     byte[] bytes;
     try (var in = Files.newInputStream(file)) {
@@ -121,7 +122,7 @@ public final class ChatTemplate {
           .decode(ByteBuffer.wrap(bytes))
           .toString();
     } catch (CharacterCodingException e) {
-      throw new ModelFormatException(file + ": not valid UTF-8", e);
+      throw new ModelFormatException(Names.path(file) + ": not valid UTF-8", e);
     }
   }
 

@@ -53,6 +53,16 @@ class ChatTemplateTest {
     assertEquals("json", render(ChatOptions.DEFAULT));
   }
 
+  /** The next best template would be a guess. */
+  @Test
+  void linkThatLeadsNowhereIsNotSkipped() throws IOException {
+    write("tokenizer_config.json", "{\"chat_template\": \"config\"}");
+    Path link = Files.createSymbolicLink(folder.resolve("chat_template.jinja"), Path.of("gone"));
+    ModelFormatException e =
+        assertThrows(ModelFormatException.class, () -> ChatTemplate.load(folder));
+    assertTrue(e.getMessage().startsWith(link.toString()), e.getMessage());
+  }
+
   @Test
   void namedTemplatesAreChosenByTheTools() throws IOException {
     write(

@@ -107,7 +107,7 @@ class InspectCommandTest {
   @Test
   void malformedRevisionIsRefused() {
     CommandLineRun.of("inspect", "granite-ffm-test/no-such-model", "--revision", "../x")
-        .failed("revision: expected a branch, tag or commit, found \"../x\"");
+        .misused("--revision: expected a branch, tag or commit, found \"../x\"");
   }
 
   @Test

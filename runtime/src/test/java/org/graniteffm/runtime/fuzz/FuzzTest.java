@@ -43,11 +43,6 @@ class FuzzTest {
   private static final int SEED = Integer.getInteger("granite.fuzz.seed", 1);
   private static final String TARGET = System.getProperty("granite.fuzz.target", "all");
 
-  /** Bytes of heap: a tree node for every second byte, and what a first call sets up. */
-  private static final long MOST_PER_BYTE = 100;
-
-  private static final long MOST_AT_ALL = 2 << 20;
-
   @TempDir private Path folder;
 
   static List<String> names() {
@@ -92,7 +87,7 @@ class FuzzTest {
         throw new AssertionError(name + ", seed " + seed + ", saved to " + saved, t);
       }
       long allocated = threads.getCurrentThreadAllocatedBytes() - before;
-      long most = MOST_AT_ALL + MOST_PER_BYTE * file.length;
+      long most = target.mostAllocated(file.length);
       int number = seed;
       assertTrue(
           allocated <= most,
@@ -119,6 +114,7 @@ class FuzzTest {
             "-timeout=600",
             "-rss_limit_mb=0",
             "-max_len=512",
+            "--reproducer_path=" + Path.of("target").toAbsolutePath(),
             "-artifact_prefix=" + Path.of("target").toAbsolutePath() + "/jazzer-",
             corpus.toString());
     List<String> options =

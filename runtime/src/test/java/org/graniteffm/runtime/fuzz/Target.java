@@ -1,5 +1,6 @@
 package org.graniteffm.runtime.fuzz;
 
+import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -12,11 +13,20 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
 import org.graniteffm.runtime.ModelFormatException;
+import org.graniteffm.runtime.chat.ChatOptions;
+import org.graniteffm.runtime.chat.ChatTemplate;
+import org.graniteffm.runtime.chat.Message;
+import org.graniteffm.runtime.chat.ToolCall;
+import org.graniteffm.runtime.chat.jinja.TemplateParts;
 import org.graniteffm.runtime.cli.InputLines;
 import org.graniteffm.runtime.cli.Main;
 import org.graniteffm.runtime.config.ConfigStyle;
@@ -47,6 +57,11 @@ abstract class Target {
   /** Longest message: a few names of 200 characters, each of which may be escaped. */
   private static final int LONGEST_MESSAGE = 2000;
 
+  /** Bytes of heap: a tree node for every second byte. */
+  private static final long MOST_PER_BYTE = 100;
+
+  private static final long MOST_AT_ALL = 2 << 20;
+
   final String name;
   final Path folder;
   private final List<String> seeds = new ArrayList<>();
@@ -68,6 +83,7 @@ abstract class Target {
           "generation_config",
           "tokenizer",
           "inputs",
+          "template",
           "case",
           "forward");
 
@@ -85,10 +101,16 @@ abstract class Target {
       case "generation_config" -> new GenerationConfigTarget(folder);
       case "tokenizer" -> new TokenizerTarget(folder);
       case "inputs" -> new InputsTarget(folder);
+      case "template" -> new TemplateTarget(folder);
       case "case" -> new CaseTarget(folder);
       case "forward" -> new ForwardTarget(folder);
       default -> throw new IllegalArgumentException(name);
     };
+  }
+
+  /** Bytes of heap that reading may take: what a first call sets up, and some for each byte. */
+  long mostAllocated(int bytes) {
+    return MOST_AT_ALL + MOST_PER_BYTE * bytes;
   }
 
   /** Reads a file's bytes. */
@@ -296,6 +318,62 @@ abstract class Target {
       if (InputLines.count(Files.write(folder.resolve("inputs.jsonl"), bytes)) == 0) {
         throw new AssertionError("no prompt and no complaint");
       }
+    }
+  }
+
+  /** The file that holds a chat template; what is read is rendered as well. */
+  private static final class TemplateTarget extends Target {
+    private static final int LONGEST_DELETED = 12;
+    private static final Clock CLOCK = Clock.fixed(Instant.EPOCH, ZoneOffset.UTC);
+    private static final List<Message> CONVERSATION =
+        List.of(
+            Message.system("Be brief."),
+            Message.user("Is it {{ warm }}, {% in %} Paris?"),
+            Message.assistant("", List.of(new ToolCall("weather", Map.of("city", "Paris")))),
+            Message.tool("{\"degrees\": 20.5}"),
+            Message.assistant("<think>Hm</think>Yes."));
+    private static final ChatOptions WITH_ALL =
+        ChatOptions.builder()
+            .clock(CLOCK)
+            .tools(List.of(Map.of("type", "function", "function", Map.of("name", "weather"))))
+            .documents(List.of(Map.of("title", "a", "text", "b\n")))
+            .thinking(true)
+            .addGenerationPrompt(false)
+            .build();
+
+    TemplateTarget(Path folder) throws IOException {
+      super("template", folder);
+    }
+
+    @Override
+    void read(byte[] bytes) throws IOException {
+      Files.write(folder.resolve("tokenizer_config.json"), bytes);
+      ChatTemplate template = ChatTemplate.load(folder);
+      try {
+        template.render(CONVERSATION, ChatOptions.builder().clock(CLOCK).build());
+        template.render(CONVERSATION, WITH_ALL);
+      } catch (IllegalArgumentException e) { // the template refuses the conversation
+        throw new ModelFormatException(e.getMessage(), e);
+      }
+    }
+
+    /** Parts of templates are put into the text, mostly into the template, and pieces deleted. */
+    @Override
+    byte[] fromJson(byte[] json, Choices choices) {
+      StringBuilder text = new StringBuilder(new String(json, StandardCharsets.UTF_8));
+      for (int changes = choices.next(5); changes > 0; changes--) {
+        int from = choices.next(text.length() + 1);
+        int to = Math.min(text.length(), from + choices.next(LONGEST_DELETED));
+        String part = TemplateParts.ALL.get(choices.next(TemplateParts.ALL.size()));
+        String escaped = new String(JsonStringEncoder.getInstance().quoteAsString(part));
+        text.replace(from, choices.next(2) == 0 ? from : to, escaped);
+      }
+      return text.toString().getBytes(StandardCharsets.UTF_8);
+    }
+
+    @Override
+    long mostAllocated(int bytes) {
+      return 1L << 30; // what the budget of a template allows, whatever its length
     }
   }
 
