@@ -23,7 +23,16 @@ final class Lease {
   /** Who waits in {@link #close}; also the lock of this list. */
   private static final List<Wait> WAITS = new ArrayList<>();
 
-  private record Wait(Lease lease, List<Lease> held) {}
+  /** No record, as each equals itself alone. */
+  private static final class Wait {
+    private final Lease lease;
+    private final List<Lease> held;
+
+    Wait(Lease lease, List<Lease> held) {
+      this.lease = lease;
+      this.held = held;
+    }
+  }
 
   private final String name;
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
@@ -87,7 +96,7 @@ final class Lease {
       lock.writeLock().lock();
     } finally {
       synchronized (WAITS) {
-        WAITS.removeIf(other -> other == wait);
+        WAITS.remove(wait);
       }
     }
     try {
