@@ -49,7 +49,8 @@ class TemplateFuzzTest {
           int end = Math.min(other.length(), start + random.nextInt(60));
           text.insert(from, other, start, end);
         }
-        default -> text.replace(from, to, TemplateParts.ALL.get(random.nextInt(TemplateParts.ALL.size())));
+        default ->
+            text.replace(from, to, TemplateParts.ALL.get(random.nextInt(TemplateParts.ALL.size())));
       }
     }
     return text.toString();
