@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.json.JsonReader;
+import org.graniteffm.runtime.json.PlainData;
 
 /** Finds calls of tools in an answer; whatever is malformed makes it text. */
 final class ReplyParser {
@@ -91,7 +92,7 @@ final class ReplyParser {
       return Optional.of(new ToolCall(name.textValue(), Map.of()));
     }
     return arguments.isObject()
-        ? Optional.of(new ToolCall(name.textValue(), object(arguments)))
+        ? Optional.of(new ToolCall(name.textValue(), PlainData.ofObject(arguments)))
         : Optional.empty();
   }
 
@@ -147,7 +148,7 @@ final class ReplyParser {
               default -> text;
             };
         Optional<JsonNode> node = json(spelled);
-        return node.isPresent() ? plain(node.get()) : text;
+        return node.isPresent() ? PlainData.of(node.get()) : text;
       }
     }
     return text;
@@ -162,29 +163,5 @@ final class ReplyParser {
     } catch (ModelFormatException e) {
       return Optional.empty();
     }
-  }
-
-  private static Map<String, Object> object(JsonNode node) {
-    Map<String, Object> object = new LinkedHashMap<>();
-    node.properties().forEach(entry -> object.put(entry.getKey(), plain(entry.getValue())));
-    return object;
-  }
-
-  private static Object plain(JsonNode node) {
-    return switch (node.getNodeType()) {
-      case OBJECT -> object(node);
-      case ARRAY -> {
-        List<Object> list = new ArrayList<>();
-        node.forEach(element -> list.add(plain(element)));
-        yield list;
-      }
-      case STRING -> node.textValue();
-      case BOOLEAN -> node.booleanValue();
-      case NUMBER ->
-          node.isIntegralNumber() && node.canConvertToLong()
-              ? (Object) node.longValue()
-              : (Object) node.doubleValue();
-      default -> null;
-    };
   }
 }

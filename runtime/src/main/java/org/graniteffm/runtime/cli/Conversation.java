@@ -8,6 +8,7 @@ import java.util.function.BooleanSupplier;
 import org.graniteffm.runtime.chat.ChatOptions;
 import org.graniteffm.runtime.chat.ChatTemplate;
 import org.graniteffm.runtime.chat.Message;
+import org.graniteffm.runtime.chat.Reply;
 import org.graniteffm.runtime.generate.FinishReason;
 import org.graniteffm.runtime.generate.Generation;
 import org.graniteffm.runtime.generate.GenerationConfig;
@@ -15,7 +16,6 @@ import org.graniteffm.runtime.generate.GenerationHooks;
 import org.graniteffm.runtime.generate.Generator;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.model.KvCache;
-import org.graniteffm.runtime.tokenizer.StreamDecoder;
 import org.graniteffm.runtime.tokenizer.Tokenizer;
 
 /**
@@ -24,11 +24,19 @@ import org.graniteffm.runtime.tokenizer.Tokenizer;
  * are past.
  */
 final class Conversation implements AutoCloseable {
-  /** Given an answer as it comes. */
+  /** Given an answer as it comes, without calls of tools. */
   interface TextListener {
     /** Takes a piece, which may be empty; false ends the answer. */
     boolean onText(String piece);
   }
+
+  /**
+   * A complete answer.
+   *
+   * @param reply text, or calls of tools if there are tools
+   * @param generation how it went; the prompt's tokens that were seen before do not count
+   */
+  record Answer(Reply reply, Generation generation) {}
 
   private static final int NEW_TOKENS = 1024;
 
@@ -72,22 +80,24 @@ final class Conversation implements AutoCloseable {
   /**
    * One turn. If it fails the conversation is as before.
    *
-   * @param text what the user says
+   * @param turn what the user says, or a tool returned
    * @param listener given each piece of the answer
    * @param cancelled true ends it, too; what came is kept
-   * @return how it went; the prompt's tokens that were seen before do not count
+   * @return the answer
    * @throws IllegalArgumentException if the template refuses the turns, or they leave no room
    * @throws IOException if the template fails
    */
-  Generation answer(String text, TextListener listener, BooleanSupplier cancelled)
-      throws IOException {
-    messages.add(Message.user(text));
+  Answer answer(Message turn, TextListener listener, BooleanSupplier cancelled) throws IOException {
+    messages.add(turn);
     boolean answered = false;
     try {
-      Generation generation = generate(listener, cancelled);
-      messages.add(Message.assistant(content(generation.sequences().getFirst())));
+      AnswerText text = new AnswerText(tokenizer, options.tools(), listener);
+      Generation generation = generate(text, cancelled);
+      String content = content(generation.sequences().getFirst());
+      Answer answer = new Answer(text.end(content), generation);
+      messages.add(Message.assistant(content));
       answered = true;
-      return generation;
+      return answer;
     } finally {
       if (!answered) {
         messages.removeLast();
@@ -95,14 +105,13 @@ final class Conversation implements AutoCloseable {
     }
   }
 
-  private Generation generate(TextListener listener, BooleanSupplier cancelled) throws IOException {
+  private Generation generate(AnswerText text, BooleanSupplier cancelled) throws IOException {
     int[] ids = tokenizer.encode(template.render(messages, options));
     if (ids.length >= context) {
       throw new IllegalArgumentException(
           "conversation: %d tokens, the model's context has %d; /reset starts anew"
               .formatted(ids.length, context));
     }
-    StreamDecoder decoder = tokenizer.streamDecoder(true);
     GenerationHooks hooks = GenerationHooks.NONE.with(tokenizer);
     boolean keeps = config.useCache() && config.numBeams() == 1;
     if (keeps) {
@@ -119,9 +128,8 @@ final class Conversation implements AutoCloseable {
               null,
               limit(ids.length),
               hooks,
-              (sequence, id) -> listener.onText(decoder.push(id)),
+              (sequence, id) -> text.push(id),
               cancelled);
-      listener.onText(decoder.flush());
       if (keeps) {
         int[] known = withNew(ids, generation.sequences().getFirst().ids());
         seen = Arrays.copyOf(known, cache.length());

@@ -79,9 +79,40 @@ public final class JsonReader {
    * @throws InsufficientMemoryException if the heap has no room for it
    */
   public static JsonNode readObject(Path file, long limit) throws IOException {
+    return checkObject(read(file, limit), Names.path(file));
+  }
+
+  /**
+   * Reads a file that holds one JSON list of objects.
+   *
+   * @param file a regular file
+   * @param limit its largest legal size in bytes
+   * @return the list
+   * @throws NoSuchFileException if there is no such file
+   * @throws ModelFormatException if it is not a regular file, larger than the limit, or not one
+   *     JSON list of objects
+   * @throws IOException if it cannot be read
+   * @throws InsufficientMemoryException if the heap has no room for it
+   */
+  public static JsonNode readObjects(Path file, long limit) throws IOException {
+    JsonNode list = read(file, limit);
+    if (!list.isArray()) {
+      throw new ModelFormatException(Names.path(file) + ": expected one JSON list");
+    }
+    for (int i = 0; i < list.size(); i++) {
+      if (!list.get(i).isObject()) {
+        throw new ModelFormatException(
+            "%s: [%d]: expected an object, found %s"
+                .formatted(Names.path(file), i, JsonFields.describe(list.get(i))));
+      }
+    }
+    return list;
+  }
+
+  private static JsonNode read(Path file, long limit) throws IOException {
     long size = RegularFile.look(file).size();
     try {
-      return parseObject(ByteBuffer.wrap(readBytes(file, limit)), Names.path(file));
+      return parse(ByteBuffer.wrap(readBytes(file, limit)), Names.path(file));
     } catch (OutOfMemoryError e) {
       throw new InsufficientMemoryException(Names.path(file) + ": its content", size, e);
     }
@@ -123,6 +154,17 @@ public final class JsonReader {
    * @throws ModelFormatException if it is not strict UTF-8 or not one JSON object
    */
   public static JsonNode parseObject(ByteBuffer utf8, String source) throws ModelFormatException {
+    return checkObject(parse(utf8, source), source);
+  }
+
+  private static JsonNode checkObject(JsonNode node, String source) throws ModelFormatException {
+    if (!node.isObject()) {
+      throw new ModelFormatException(source + ": expected one JSON object");
+    }
+    return node;
+  }
+
+  private static JsonNode parse(ByteBuffer utf8, String source) throws ModelFormatException {
     String text;
     try {
       text =
@@ -138,7 +180,7 @@ public final class JsonReader {
     JsonNode node;
     try (JsonParser parser = FACTORY.createParser(text)) {
       if (parser.nextToken() == null) {
-        throw new ModelFormatException(source + ": expected one JSON object");
+        throw new ModelFormatException(source + ": is empty, expected JSON");
       }
       node = tree(parser, MOST_NODES);
       if (node == null) {
@@ -159,9 +201,6 @@ public final class JsonReader {
       throw e;
     } catch (IOException e) {
       throw new AssertionError(e); // the text is in memory
-    }
-    if (!node.isObject()) {
-      throw new ModelFormatException(source + ": expected one JSON object");
     }
     return node;
   }

@@ -5,13 +5,18 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.graniteffm.runtime.chat.ChatOptions;
 import org.graniteffm.runtime.chat.ChatTemplate;
 import org.graniteffm.runtime.chat.Message;
@@ -20,6 +25,7 @@ import org.graniteffm.runtime.generate.FinishReason;
 import org.graniteffm.runtime.generate.Generation;
 import org.graniteffm.runtime.generate.GenerationConfig;
 import org.graniteffm.runtime.generate.Generator;
+import org.graniteffm.runtime.json.JsonReader;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.tokenizer.Tokenizer;
 import org.graniteffm.runtime.tokenizer.Tokenizers;
@@ -29,6 +35,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ChatCommandTest {
+  private static final String TOOLS =
+      "[{\"type\": \"function\", \"function\": {\"name\": \"time_in\", \"parameters\": {\"type\":"
+          + " \"object\", \"properties\": {\"city\": {\"type\": \"string\"}}}}}]";
   private static final String[] SHORT = {"--max-new-tokens", "6", "--no-do-sample"};
 
   @TempDir private Path temporary;
@@ -103,6 +112,120 @@ class ChatCommandTest {
   }
 
   @Test
+  void jsonHasTextCallsAndReason() throws IOException {
+    String plain = chat("Tell me a story.", SHORT).done();
+    String out = chat("Tell me a story.\nAnd then?\n", append(SHORT, "--json")).done();
+    assertEquals(2, out.lines().count());
+    JsonNode object = parse(out.lines().toList().getFirst());
+    assertEquals(plain, object.get("text").asText() + System.lineSeparator());
+    assertEquals("[]", object.get("tool_calls").toString());
+    assertEquals("length", object.get("finish_reason").asText());
+    assertEquals(3, object.size());
+  }
+
+  @Test
+  void toolsAndDocumentsAreGivenToTheTemplate() throws IOException {
+    Path folder =
+        TestCheckpoints.replacing(
+            temporary.resolve("m"),
+            "tokenizer_config.json",
+            "{%- for message in messages %}",
+            "{%- if tools %}{{ raise_exception(tools[0].function.name) }}{%- endif %}"
+                + "{%- if documents %}{{ raise_exception(documents[0].text) }}{%- endif %}"
+                + "{%- for message in messages %}");
+    chat("x", folder.toString(), "--tools", file(TOOLS)).failed("time_in");
+    chat("x", folder.toString(), "--documents", file("[{\"doc_id\": 1, \"text\": \"Bern is\"}]"))
+        .failed("Bern is");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--tools", "--documents"})
+  void whatTheTemplateDoesNotUseIsSaid(String option) throws IOException {
+    CommandLineRun run = chat("x", append(SHORT, option, file("[{\"name\": \"x\"}]")));
+    run.done();
+    assertTrue(
+        run.err().contains("granite: " + option + ": the model's chat template makes no use of it"),
+        run.err());
+    assertTrue(chat("x", append(SHORT, "--no-thinking")).err().contains("--thinking: the model's"));
+  }
+
+  @Test
+  void filesOfToolsAreChecked() throws IOException {
+    chat("x", "--tools", file("{}")).failed("expected one JSON list");
+    chat("x", "--tools", file("[{}, 3]")).failed("[1]: expected an object, found");
+    chat("x", "--tools", temporary + "/none").failed("none", "no such file");
+    chat("x", "--documents", file("[")).failed("malformed JSON");
+  }
+
+  @Test
+  void callsArePrintedReadablyAndAsJson() throws IOException {
+    String call =
+        "Well.<tool_call>{\"name\": \"time_in\", \"arguments\": {\"city\": \"Bern\", \"n\":"
+            + " 3.14159265}}</tool_call>";
+    String[] args = append(saying(call), "--tools", file(TOOLS));
+    assertEquals(
+        "Well.%ntool call: time_in {\"city\":\"Bern\",\"n\":3.14159265}%n".formatted(),
+        chat("The time?", args).done());
+    JsonNode object = parse(chat("The time?", append(args, "--json")).done());
+    assertEquals("Well.", object.get("text").asText());
+    assertEquals(
+        "[{\"name\":\"time_in\",\"arguments\":{\"city\":\"Bern\",\"n\":3.14159265}}]",
+        object.get("tool_calls").toString());
+    // nobody told it of tools: then it is text
+    assertEquals(call + System.lineSeparator(), chat("The time?", saying(call)).done());
+    // what looks like a call and is none is not lost
+    String broken = "Well.<tool_call>{\"name\": </tool_call>";
+    assertEquals(
+        broken + System.lineSeparator(),
+        chat("The time?", append(saying(broken), "--tools", file(TOOLS))).done());
+  }
+
+  @Test
+  void toolsResultIsATurnOfTheTool() throws IOException {
+    Path folder =
+        TestCheckpoints.replacing(
+            temporary.resolve("m"),
+            "tokenizer_config.json",
+            "{%- for message in messages %}",
+            "{%- if messages[-1].role == 'tool' %}{{ raise_exception(messages[-1].content) }}"
+                + "{%- endif %}{%- for message in messages %}");
+    CommandLineRun run = chat("/tool  12:30 \n", folder.toString());
+    assertEquals(Main.FAILED, run.exitCode());
+    assertTrue(run.err().contains("12:30"), run.err());
+  }
+
+  /** Options that make the model say a text, whatever it is asked. */
+  private static String[] saying(String text) throws IOException {
+    StringBuilder bias = new StringBuilder("[");
+    try (Tokenizer tokenizer = Tokenizers.open(DemoModel.directory())) {
+      int[] ids = tokenizer.encode(text + "<|end_of_text|>");
+      for (int length = 1; length <= ids.length; length++) {
+        String sequence = Arrays.toString(Arrays.copyOf(ids, length));
+        // so much that the longest sequence that fits decides
+        bias.append(length == 1 ? "" : ",").append("[%s,%d]".formatted(sequence, 1000 * length));
+      }
+    }
+    return new String[] {
+      "--no-do-sample",
+      "--repetition-penalty=1",
+      "--max-new-tokens=90",
+      "--sequence-bias=" + bias + "]"
+    };
+  }
+
+  private static String[] append(String[] args, String... more) {
+    return Stream.concat(Stream.of(args), Stream.of(more)).toArray(String[]::new);
+  }
+
+  private String file(String content) throws IOException {
+    return Files.writeString(temporary.resolve("given.json"), content).toString();
+  }
+
+  private static JsonNode parse(String line) throws IOException {
+    return JsonReader.parseObject(ByteBuffer.wrap(line.getBytes(StandardCharsets.UTF_8)), "out");
+  }
+
+  @Test
   void laterTurnsComputeOnlyWhatIsNewAndAnswerTheSame() throws IOException {
     Path folder = DemoModel.directory();
     ChatTemplate template = ChatTemplate.load(folder);
@@ -123,7 +246,8 @@ class ChatCommandTest {
           int[] ids = tokenizer.encode(template.render(messages, ChatOptions.DEFAULT));
           List<Integer> expected =
               generator.generate(ids, config, (sequence, id) -> true).sequences().getFirst().ids();
-          Generation generation = conversation.answer(text, piece -> true, () -> false);
+          Generation generation =
+              conversation.answer(Message.user(text), piece -> true, () -> false).generation();
           assertEquals(expected, generation.sequences().getFirst().ids());
           assertTrue(conversation.seenTokens() >= ids.length, text);
           int[] answer = expected.stream().mapToInt(Integer::intValue).toArray();
@@ -151,11 +275,12 @@ class ChatCommandTest {
                 model,
                 tokenizer,
                 generator)) {
-      Generation cancelled = conversation.answer("One.", piece -> true, () -> true);
+      Generation cancelled =
+          conversation.answer(Message.user("One."), piece -> true, () -> true).generation();
       assertEquals(FinishReason.CANCELLED, cancelled.sequences().getFirst().finishReason());
       try {
         conversation.answer(
-            "Two.",
+            Message.user("Two."),
             piece -> {
               throw new IllegalStateException("the listener fails");
             },
@@ -163,7 +288,9 @@ class ChatCommandTest {
       } catch (IllegalStateException e) {
         assertEquals("the listener fails", e.getMessage());
       }
-      assertEquals(8, conversation.answer("Three.", piece -> true, () -> false).newTokens());
+      Generation third =
+          conversation.answer(Message.user("Three."), piece -> true, () -> false).generation();
+      assertEquals(8, third.newTokens());
     }
   }
 
