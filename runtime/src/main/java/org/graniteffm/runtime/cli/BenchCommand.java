@@ -45,6 +45,12 @@ import picocli.CommandLine.Spec;
           + " operations. A model that fits into the CPU's cache may exceed the bandwidth of"
           + " memory.",
       ""
+    },
+    footer = {
+      "",
+      "Examples:",
+      "  granite bench path/to/model",
+      "  granite bench path/to/model -p 2048 -n 128 -r 5 --threads 8 --json"
     })
 final class BenchCommand implements Callable<Integer> {
   private static final int WARM_UP_TOKENS = 32;

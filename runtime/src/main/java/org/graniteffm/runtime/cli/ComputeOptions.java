@@ -31,6 +31,7 @@ final class ComputeOptions {
   @Option(
       names = "--precision",
       paramLabel = "auto|f32",
+      completionCandidates = Choices.Precisions.class,
       defaultValue = "auto",
       description =
           "auto lets activations be rounded to bf16 where that is faster, f32 never (default:"
@@ -40,6 +41,7 @@ final class ComputeOptions {
   @Option(
       names = "--isa",
       paramLabel = "TIER",
+      completionCandidates = Choices.Tiers.class,
       description =
           "Instruction set of the kernels: scalar, avx2, avx512 or amx (default: the best).")
   private String isa;

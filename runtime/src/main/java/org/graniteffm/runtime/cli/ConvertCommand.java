@@ -39,6 +39,12 @@ import picocli.CommandLine.Spec;
           + " generation_config.json, the tokenizer's files and the chat template are copied. The"
           + " new folder appears complete or not at all; what exists is not overwritten.",
       ""
+    },
+    footer = {
+      "",
+      "Examples:",
+      "  granite convert path/to/model path/to/smaller --dtype bfloat16",
+      "  granite convert path/to/model path/to/parts --max-shard-size 500MB"
     })
 final class ConvertCommand implements Callable<Integer> {
   private static final Pattern SIZE =
@@ -56,6 +62,7 @@ final class ConvertCommand implements Callable<Integer> {
   @Option(
       names = "--dtype",
       paramLabel = "float32|float16|bfloat16",
+      completionCandidates = Choices.DTypes.class,
       description =
           "Type of the weights; a narrower one rounds to nearest even (default: the one each"
               + " tensor has).")
@@ -73,6 +80,7 @@ final class ConvertCommand implements Callable<Integer> {
   @Option(
       names = "--config-style",
       paramLabel = "4|5",
+      completionCandidates = Choices.ConfigStyles.class,
       defaultValue = "4",
       description =
           "Spelling of config.json: that of transformers 4, which 5 reads too, or that of"

@@ -29,7 +29,8 @@ import picocli.CommandLine.Spec;
       "Says what this machine offers and what of it is used, what is slow and how to mend it. Exit"
           + " code 1 means that models cannot run here.",
       ""
-    })
+    },
+    footer = {"", "Examples:", "  granite doctor", "  granite doctor --json > report.json"})
 final class DoctorCommand implements Callable<Integer> {
   /** What the tiers of the kernels are made of, and what their successors may be. */
   private static final List<String> FLAGS =

@@ -1,9 +1,6 @@
 package org.graniteffm.runtime.cli;
 
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.function.UnaryOperator;
 import me.tongfei.progressbar.DelegatingProgressBarConsumer;
@@ -38,7 +35,7 @@ final class DownloadBar implements DownloadListener, AutoCloseable {
   public void onProgress(Progress progress) {
     if (!begun) {
       begun = true;
-      if (isTerminal() && environment.apply("HF_HUB_DISABLE_PROGRESS_BARS") == null) {
+      if (Terminal.isError() && environment.apply("HF_HUB_DISABLE_PROGRESS_BARS") == null) {
         bar = bar(progress);
       } else {
         err.printf(
@@ -72,16 +69,6 @@ final class DownloadBar implements DownloadListener, AutoCloseable {
   private void show(String line) {
     err.print('\r' + line);
     err.flush();
-  }
-
-  /** Whether standard error is one: the JVM only tells of standard input and output together. */
-  private static boolean isTerminal() {
-    try {
-      String target = Files.readSymbolicLink(Path.of("/proc/self/fd/2")).toString();
-      return target.startsWith("/dev/pts/") || target.startsWith("/dev/tty");
-    } catch (IOException e) {
-      return false; // not Linux, where a line will do
-    }
   }
 
   @Override

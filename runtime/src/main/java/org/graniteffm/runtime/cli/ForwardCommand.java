@@ -43,7 +43,13 @@ import picocli.CommandLine.Spec;
           + " router_logits.N, past_key.N, past_value.N."
     },
     mixinStandardHelpOptions = true,
-    sortOptions = false)
+    sortOptions = false,
+    footer = {
+      "",
+      "Examples:",
+      "  granite forward path/to/model --inputs in.safetensors --outputs out.safetensors \\",
+      "      --output-hidden-states --use-cache"
+    })
 final class ForwardCommand implements Callable<Integer> {
   @Parameters(arity = "0..1", paramLabel = "MODEL", description = ModelSource.HELP)
   private String model;

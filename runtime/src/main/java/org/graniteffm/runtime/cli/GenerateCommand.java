@@ -2,7 +2,6 @@ package org.graniteffm.runtime.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,7 +16,6 @@ import org.graniteffm.runtime.generate.GenerationHooks;
 import org.graniteffm.runtime.generate.Generator;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.tokenizer.Tokenizer;
-import org.graniteffm.runtime.tokenizer.Tokenizers;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -42,6 +40,13 @@ import picocli.CommandLine.Spec;
           + " \"score\"}. With --num-return-sequences each prompt gives so many lines. Options have"
           + " their Hugging Face names; what is not given is as in generation_config.json.",
       ""
+    },
+    footer = {
+      "",
+      "Examples:",
+      "  granite generate path/to/model --prompt \"Once upon a time\" --max-new-tokens 40",
+      "  granite generate path/to/model --inputs prompts.jsonl --no-do-sample --json > texts.jsonl",
+      "  granite generate path/to/model --ids 310,420,530 --num-beams 4 --max-new-tokens 20"
     })
 final class GenerateCommand implements Callable<Integer> {
   @Parameters(paramLabel = "MODEL", description = ModelSource.HELP)
@@ -87,7 +92,7 @@ final class GenerateCommand implements Callable<Integer> {
     compute.apply();
     try (GraniteForCausalLM model = compute.load(folder);
         GraniteForCausalLM assistant = options.loadAssistant(models, compute);
-        Tokenizer tokenizer = tokenizer(folder);
+        Tokenizer tokenizer = Prompts.tokenizer(folder);
         Generator generator = new Generator(model, assistant)) {
       GenerationConfig config =
           options.over(GenerationConfig.load(folder, model.config()), folder, assistant);
@@ -110,14 +115,9 @@ final class GenerateCommand implements Callable<Integer> {
 
   private List<Inputs.Prompt> prompts() throws IOException {
     if (source.file != null) {
-      return Inputs.read(source.file);
+      return Inputs.read(source.file, "prompt");
     }
     return List.of(new Inputs.Prompt("", source.text, source.ids));
-  }
-
-  /** Null if the checkpoint has none: token ids do without. */
-  private static Tokenizer tokenizer(Path folder) throws IOException {
-    return Files.exists(folder.resolve("tokenizer.json")) ? Tokenizers.open(folder) : null;
   }
 
   private List<Generation.Sequence> sequences(
@@ -125,7 +125,8 @@ final class GenerateCommand implements Callable<Integer> {
       throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     try {
-      int[] ids = prompt.ids() != null ? array(prompt.ids()) : encode(prompt.text(), tokenizer);
+      int[] ids =
+          prompt.ids() != null ? Prompts.array(prompt.ids()) : encode(prompt.text(), tokenizer);
       return generator
           .generate(
               new int[][] {Prompts.orStart(ids, config)},
@@ -144,7 +145,7 @@ final class GenerateCommand implements Callable<Integer> {
   }
 
   private String answer(Generation.Sequence sequence, Tokenizer tokenizer) throws IOException {
-    int[] ids = array(sequence.ids());
+    int[] ids = Prompts.array(sequence.ids());
     String text = tokenizer == null ? null : tokenizer.decode(ids, true);
     if (json) {
       Map<String, Object> object = new LinkedHashMap<>();
@@ -155,10 +156,6 @@ final class GenerateCommand implements Callable<Integer> {
       return Json.line(object);
     }
     return text != null ? text : sequence.ids().toString().replaceAll("[\\[\\] ]", "");
-  }
-
-  private static int[] array(List<Integer> ids) {
-    return ids.stream().mapToInt(Integer::intValue).toArray();
   }
 
   private int[] encode(String text, Tokenizer tokenizer) throws UnsupportedModelException {

@@ -16,7 +16,7 @@ import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.json.JsonFields;
 import org.graniteffm.runtime.json.JsonReader;
 
-/** Reads prompts from a file of JSON objects, one a line. */
+/** Reads prompts, or other texts, from a file of JSON objects, one a line. */
 final class Inputs {
   private static final int LONGEST_LINE = 64 << 20;
 
@@ -34,12 +34,13 @@ final class Inputs {
   /**
    * Reads all lines, so that a bad one is found before the first has been answered.
    *
-   * @param file UTF-8, each line {@code {"prompt": "…"}} or {@code {"ids": […]}}
+   * @param file UTF-8, each line {@code {textField: "…"}} or {@code {"ids": […]}}
+   * @param textField what a text is called, such as {@code prompt}
    * @return at least one prompt
    * @throws ModelFormatException if there is no line, or one is anything else; has its number
    * @throws IOException if the file cannot be read
    */
-  static List<Prompt> read(Path file) throws IOException {
+  static List<Prompt> read(Path file, String textField) throws IOException {
     if (!Files.isRegularFile(file) && Files.notExists(file)) {
       throw new NoSuchFileException(file.toString(), null, "no such file");
     }
@@ -52,7 +53,7 @@ final class Inputs {
         line.reset();
         more = readLine(in, line, source);
         if (more || line.size() > 0) {
-          prompts.add(parse(line.toByteArray(), source));
+          prompts.add(parse(line.toByteArray(), source, textField));
         }
       }
     }
@@ -77,7 +78,8 @@ final class Inputs {
     return true;
   }
 
-  private static Prompt parse(byte[] line, String source) throws ModelFormatException {
+  private static Prompt parse(byte[] line, String source, String textField)
+      throws ModelFormatException {
     JsonNode object;
     try {
       object = JsonReader.parseObject(ByteBuffer.wrap(line), source);
@@ -87,16 +89,18 @@ final class Inputs {
     }
     JsonFields fields = new JsonFields(object, source);
     for (String name : fields.names()) {
-      if (!name.equals("prompt") && !name.equals("ids")) {
+      if (!name.equals(textField) && !name.equals("ids")) {
         throw new ModelFormatException(
-            source + ": " + Names.quote(name) + " is unknown, expected \"prompt\" or \"ids\"");
+            "%s: %s is unknown, expected \"%s\" or \"ids\""
+                .formatted(source, Names.quote(name), textField));
       }
     }
-    if (fields.has("prompt") == fields.has("ids")) {
-      throw new ModelFormatException(source + ": expected either \"prompt\" or \"ids\"");
+    if (fields.has(textField) == fields.has("ids")) {
+      throw new ModelFormatException(
+          "%s: expected either \"%s\" or \"ids\"".formatted(source, textField));
     }
-    if (fields.has("prompt")) {
-      return new Prompt(source, fields.string("prompt").orElseThrow(), null);
+    if (fields.has(textField)) {
+      return new Prompt(source, fields.string(textField).orElseThrow(), null);
     }
     if (!fields.get("ids").isArray()) {
       throw new ModelFormatException(

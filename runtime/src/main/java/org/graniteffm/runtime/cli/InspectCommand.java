@@ -42,6 +42,13 @@ import picocli.CommandLine.Spec;
       "Says what is in a checkpoint or in one safetensors file, and how much memory it needs. Runs"
           + " nothing.",
       ""
+    },
+    footer = {
+      "",
+      "Examples:",
+      "  granite inspect path/to/model --context 8192 --batch 4",
+      "  granite inspect path/to/model --tensors --json",
+      "  granite inspect path/to/model/model.safetensors"
     })
 final class InspectCommand implements Callable<Integer> {
   private static final int CACHE_TOKENS = 1000;

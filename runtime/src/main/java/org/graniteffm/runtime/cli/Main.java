@@ -60,11 +60,13 @@ public final class Main implements Callable<Integer> {
     COMMANDS.put("forward", ForwardCommand.class);
     COMMANDS.put("verify", VerifyCommand.class);
     COMMANDS.put("score", ScoreCommand.class);
+    COMMANDS.put("embed", EmbedCommand.class);
     COMMANDS.put("bench", BenchCommand.class);
     COMMANDS.put("inspect", InspectCommand.class);
     COMMANDS.put("convert", ConvertCommand.class);
     COMMANDS.put("pull", PullCommand.class);
     COMMANDS.put("doctor", DoctorCommand.class);
+    COMMANDS.put("completion", CompletionCommand.class);
   }
 
   @Option(
@@ -141,13 +143,17 @@ public final class Main implements Callable<Integer> {
   }
 
   private static CommandLine commandLine(String[] args) {
-    CommandLine all = new CommandLine(new Main());
     Optional<String> first = List.of(args).stream().filter(arg -> !arg.startsWith("-")).findFirst();
     if (first.isPresent() && COMMANDS.containsKey(first.get())) {
-      all.addSubcommand(first.get(), COMMANDS.get(first.get()));
-    } else {
-      COMMANDS.forEach(all::addSubcommand);
+      return new CommandLine(new Main()).addSubcommand(first.get(), COMMANDS.get(first.get()));
     }
+    return allCommands();
+  }
+
+  /** The program with all that it can do. */
+  static CommandLine allCommands() {
+    CommandLine all = new CommandLine(new Main());
+    COMMANDS.forEach(all::addSubcommand);
     return all;
   }
 

@@ -38,6 +38,13 @@ import picocli.CommandLine.Spec;
           + " error has the speed: GB/s are the weights and cached keys and values that each new"
           + " token reads, over its time.",
       ""
+    },
+    footer = {
+      "",
+      "Examples:",
+      "  granite run \"Once upon a time\"",
+      "  granite run path/to/model \"The capital of France is\" --max-new-tokens 30",
+      "  granite run path/to/model \"Dear Sir,\" --do-sample --temperature 0.7 --seed 1"
     })
 final class RunCommand implements Callable<Integer> {
   private static final int NEW_TOKENS = 200;

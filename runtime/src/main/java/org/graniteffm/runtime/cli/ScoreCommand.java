@@ -43,6 +43,12 @@ import picocli.CommandLine.Spec;
       "A text longer than the window is scored in windows, each a pass of its own; what an earlier"
           + " window has counted is context alone. The first token of a window has no prediction.",
       ""
+    },
+    footer = {
+      "",
+      "Examples:",
+      "  granite score path/to/model --text book.txt",
+      "  granite score path/to/model --text book.txt --window 512 --stride 256 --json"
     })
 final class ScoreCommand implements Callable<Integer> {
   /** No UTF-16 unit has more bytes of UTF-8. */

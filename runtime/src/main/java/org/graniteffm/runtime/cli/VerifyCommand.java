@@ -35,7 +35,13 @@ import picocli.CommandLine.Spec;
       "A case is a folder with a checkpoint, case.json and expected.safetensors."
     },
     mixinStandardHelpOptions = true,
-    sortOptions = false)
+    sortOptions = false,
+    footer = {
+      "",
+      "Examples:",
+      "  granite verify path/to/cases",
+      "  granite verify path/to/cases/dense_bf16 --precision f32 --save computed"
+    })
 final class VerifyCommand implements Callable<Integer> {
   @Parameters(
       arity = "1..*",

@@ -1,6 +1,5 @@
 /**
- * The command line: {@code granite run}, {@code generate}, {@code inspect}, {@code pull}, {@code
- * doctor}, {@code bench}, {@code forward} and {@code verify}.
+ * The command line: {@code granite run}, {@code chat}, {@code generate} and others.
  *
  * <p>Start with {@link org.graniteffm.runtime.cli.Main}, which finds the command, turns exceptions
  * into one line and an exit code, and can be called in-process:

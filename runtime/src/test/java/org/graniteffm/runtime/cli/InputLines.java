@@ -9,6 +9,6 @@ public final class InputLines {
 
   /** Reads a file, and throws what the command would report. */
   public static int count(Path file) throws IOException {
-    return Inputs.read(file).size();
+    return Inputs.read(file, "prompt").size();
   }
 }
