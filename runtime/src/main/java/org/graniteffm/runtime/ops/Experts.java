@@ -163,8 +163,8 @@ public final class Experts {
       applyPacked();
     } else {
       groupByExpert();
-      ops.workers().run(expertJob, experts);
-      ops.workers().run(combineJob, Math.ceilDiv(rows, TOKENS_PER_SLICE));
+      ops.run("experts", rows * k, expertJob, experts);
+      ops.run("combineExperts", rows, combineJob, Math.ceilDiv(rows, TOKENS_PER_SLICE));
     }
   }
 
@@ -180,13 +180,13 @@ public final class Experts {
     if (bytes < Ops.ALONE_BYTES) {
       runAlone(upJob, k * upSlices);
     } else {
-      ops.workers().run(upJob, k * upSlices);
+      ops.run("expertsUp", k, upJob, k * upSlices);
     }
     activate(0, k);
     if (bytes < Ops.ALONE_BYTES) {
       runAlone(downJob, downSlices);
     } else {
-      ops.workers().run(downJob, downSlices);
+      ops.run("expertsDown", k, downJob, downSlices);
     }
   }
 
@@ -359,9 +359,9 @@ public final class Experts {
     upSliceRows = Gemm.packedSliceRows(2 * experts * intermediate, workers) / 2;
     upSlices = Math.ceilDiv(intermediate, upSliceRows);
     downSliceRows = Gemm.packedSliceRows(hidden, workers);
-    ops.workers().run(packJob, groups);
-    ops.workers().run(packedUpJob, experts * upSlices);
-    ops.workers().run(packedDownJob, Math.ceilDiv(hidden, downSliceRows));
+    ops.run("packExperts", rows * k, packJob, groups);
+    ops.run("expertsUp", rows * k, packedUpJob, experts * upSlices);
+    ops.run("expertsDown", rows * k, packedDownJob, Math.ceilDiv(hidden, downSliceRows));
   }
 
   private void packSlice(int slice, int worker) {

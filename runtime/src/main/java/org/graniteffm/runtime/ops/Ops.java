@@ -36,6 +36,7 @@ public final class Ops {
   private final GatedJob gatedJob = new GatedJob();
   private final RopeJob ropeJob = new RopeJob();
   private final AttentionJob attentionJob = new AttentionJob();
+  private final OperationEvent event = new OperationEvent(); // used again and again
 
   /**
    * Prepares the jobs and the scratch panels.
@@ -65,6 +66,20 @@ public final class Ops {
 
   Gemm gemm() {
     return gemm;
+  }
+
+  /** Hands a job to the pool, and tells the flight recorder of it if that listens. */
+  void run(String operation, int rows, Workers.Job job, int slices) {
+    event.begin();
+    workers.run(job, slices);
+    event.end();
+    if (event.shouldCommit()) {
+      event.operation = operation;
+      event.rows = rows;
+      event.slices = slices;
+      event.threads = workers.size();
+      event.commit();
+    }
   }
 
   /**
@@ -105,7 +120,7 @@ public final class Ops {
    */
   public void rmsNorm(Matrix x, MemorySegment weight, float eps, int rows, Matrix out) {
     rowsJob.norm(x, null, 0, weight, eps, out);
-    runRows(rowsJob, rows);
+    runRows("rmsNorm", rowsJob, rows);
   }
 
   /**
@@ -128,7 +143,7 @@ public final class Ops {
       int rows,
       Matrix out) {
     rowsJob.norm(x, residual, scale, weight, eps, out);
-    runRows(rowsJob, rows);
+    runRows("addRmsNorm", rowsJob, rows);
   }
 
   /**
@@ -142,7 +157,7 @@ public final class Ops {
    */
   public void gate(Activation activation, Matrix gate, Matrix up, int rows, Matrix out) {
     rowsJob.gate(activation, gate, up, out);
-    runRows(rowsJob, rows);
+    runRows("gate", rowsJob, rows);
   }
 
   /**
@@ -154,13 +169,12 @@ public final class Ops {
    */
   public void add(Matrix y, Matrix x, int rows) {
     rowsJob.add(y, x);
-    runRows(rowsJob, rows);
+    runRows("add", rowsJob, rows);
   }
 
-  private void runRows(RowsJob job, int rows) {
+  private void runRows(String operation, RowsJob job, int rows) {
     job.rows = rows;
-    int slices = Math.ceilDiv(rows, ROWS_PER_SLICE);
-    workers.run(job, slices);
+    run(operation, rows, job, Math.ceilDiv(rows, ROWS_PER_SLICE));
   }
 
   /**
@@ -181,7 +195,7 @@ public final class Ops {
     gatedJob.up = up;
     gatedJob.out = out;
     gatedJob.sliceRows = Gemm.packedSliceRows(2 * gate.outFeatures(), workers.size()) / 2;
-    workers.run(gatedJob, Math.ceilDiv(gate.outFeatures(), gatedJob.sliceRows));
+    run("gatedPacked", rows, gatedJob, Math.ceilDiv(gate.outFeatures(), gatedJob.sliceRows));
   }
 
   /**
@@ -220,7 +234,7 @@ public final class Ops {
   private void pack(Matrix x, int rows) {
     packJob.x = x;
     packJob.rows = rows;
-    workers.run(packJob, Math.ceilDiv(rows, ROWS_PER_GROUP));
+    run("pack", rows, packJob, Math.ceilDiv(rows, ROWS_PER_GROUP));
   }
 
   /**
@@ -305,7 +319,7 @@ public final class Ops {
     job.tokens = tokens;
     job.cache = cache;
     job.blocks = Math.ceilDiv(tokens, ROWS_PER_SLICE);
-    workers.run(job, cache.batch * job.blocks);
+    run("ropeIntoCache", cache.batch * tokens, job, cache.batch * job.blocks);
   }
 
   /**
@@ -359,7 +373,7 @@ public final class Ops {
     if (!job.rounded && headBytes >= ALONE_BYTES) {
       job.parts = parts(cache.heads / cache.kvHeads, slices, workers.size());
     }
-    workers.run(job, slices * job.parts);
+    run("attention", sequences * (lastToken - firstToken), job, slices * job.parts);
   }
 
   /**
@@ -622,7 +636,7 @@ public final class Ops {
 
     void runPacked() {
       packed = true;
-      workers.run(this, cut());
+      Ops.this.run("linear", rows, this, cut());
     }
 
     void run() {
@@ -641,7 +655,7 @@ public final class Ops {
           slice(slice, 0);
         }
       } else {
-        workers.run(this, slices);
+        Ops.this.run("linear", rows, this, slices);
       }
     }
 

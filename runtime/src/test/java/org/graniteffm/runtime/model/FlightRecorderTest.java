@@ -5,12 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.function.ToLongFunction;
 import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
+import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.demo.DemoModel;
 import org.graniteffm.runtime.generate.GenerationConfig;
 import org.graniteffm.runtime.generate.Generator;
@@ -87,6 +89,47 @@ class FlightRecorderTest {
               "steps follow each other");
         }
       }
+    }
+  }
+
+  private List<RecordedEvent> operations(Recording recording) throws IOException {
+    recording.start();
+    try (GraniteForCausalLM model = GraniteForCausalLM.load(DemoModel.directory())) {
+      model.forward(ForwardInput.ofIds(PROMPT).build()).close();
+    }
+    recording.stop();
+    return events(recording, "granite.Operation");
+  }
+
+  @Test
+  void operationsAreRecordedWhereAskedFor() throws IOException {
+    try (Recording recording = new Recording()) {
+      recording.enable("granite.Operation").withoutThreshold();
+      List<RecordedEvent> operations = operations(recording);
+      int layers = GraniteConfig.load(DemoModel.directory()).numHiddenLayers();
+      List<RecordedEvent> experts =
+          operations.stream().filter(e -> e.getString("operation").equals("experts")).toList();
+      assertEquals(layers, experts.size());
+      assertTrue(experts.getFirst().getInt("rows") > PROMPT.length, "a token has several experts");
+      assertTrue(experts.getFirst().getInt("slices") > 1);
+      assertTrue(experts.getFirst().getInt("threads") >= 1);
+      assertTrue(operations.stream().anyMatch(e -> e.getString("operation").equals("linear")));
+      assertTrue(operations.stream().anyMatch(e -> e.getString("operation").equals("addRmsNorm")));
+    }
+  }
+
+  @Test
+  void operationsAreNotRecordedByDefault() throws IOException {
+    try (Recording recording = new Recording()) {
+      assertEquals(List.of(), operations(recording));
+    }
+  }
+
+  @Test
+  void thresholdKeepsShortOperationsOut() throws IOException {
+    try (Recording recording = new Recording()) {
+      recording.enable("granite.Operation").withThreshold(Duration.ofHours(1));
+      assertEquals(List.of(), operations(recording));
     }
   }
 }
