@@ -10,6 +10,7 @@ module org.graniteffm.runtime {
   requires transitive org.graniteffm.bindings;
   requires info.picocli;
   requires me.tongfei.progressbar;
+  requires static java.logging; // for the program alone: the library has System.Logger
   requires java.management;
   requires java.net.http;
   requires jdk.jfr;
@@ -30,6 +31,8 @@ module org.graniteffm.runtime {
   exports org.graniteffm.runtime.score;
   exports org.graniteffm.runtime.tensor;
   exports org.graniteffm.runtime.tokenizer;
+  exports org.graniteffm.runtime.cli to
+      java.logging;
 
   opens org.graniteffm.runtime.cli to
       info.picocli;

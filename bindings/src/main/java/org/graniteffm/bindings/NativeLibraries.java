@@ -3,6 +3,8 @@ package org.graniteffm.bindings;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
@@ -40,13 +42,14 @@ import org.graniteffm.bindings.generated.openblas_h;
  * file: give them a library by its property.) OpenBLAS is some 40 MB, which is why it waits for the
  * first use of {@link Blas}. It is kept to one thread: callers split the work.
  *
- * <p>The kernels have tiers, {@code scalar}, {@code avx2} and {@code avx512}, each at least as fast
- * as the one before it. The system property {@code granite.isa} names the tier to use, and it is an
- * error if there is no such tier or this CPU lacks it. Else the environment variable {@code
- * GK_MAX_ISA} is the highest tier to use, and it is an error if there is no such tier. Else the
- * best tier is used. Both are read once.
+ * <p>The kernels have tiers, {@code scalar}, {@code avx2}, {@code avx512} and {@code amx}, each at
+ * least as fast as the one before it. The system property {@code granite.isa} names the tier to
+ * use, and it is an error if there is no such tier or this CPU lacks it. Else the environment
+ * variable {@code GK_MAX_ISA} is the highest tier to use, and it is an error if there is no such
+ * tier. Else the best tier is used. Both are read once.
  *
- * <p>All methods may be called from any thread.
+ * <p>What was loaded, and what of this machine cannot be used, is told to the logger {@code
+ * org.graniteffm.bindings}. All methods may be called from any thread.
  */
 public final class NativeLibraries {
   /** Lowest first, as in dispatch.c. */
@@ -56,6 +59,8 @@ public final class NativeLibraries {
   private static final String OPENBLAS_PROPERTY = "granite.openblas";
   private static final String ISA_PROPERTY = "granite.isa";
   private static final String ISA_CAP_VARIABLE = "GK_MAX_ISA";
+
+  private static final Logger LOGGER = System.getLogger("org.graniteffm.bindings");
 
   private NativeLibraries() {}
 
@@ -270,7 +275,24 @@ public final class NativeLibraries {
     } else {
       cap(System.getenv(ISA_CAP_VARIABLE));
     }
+    logKernels(source);
     return source;
+  }
+
+  private static void logKernels(String source) {
+    String active = granite_kernels_h.gk_active_isa().getString(0);
+    String best = granite_kernels_h.gk_best_isa().getString(0);
+    String amx = granite_kernels_h.gk_amx_status().getString(0);
+    LOGGER.log(Level.DEBUG, "kernels from {0}: tier {1}", source, active);
+    if (!active.equals(best)) {
+      LOGGER.log(Level.INFO, "kernels use tier {0} although this CPU has {1}", active, best);
+    }
+    if (amx.endsWith("by the operating system")) {
+      LOGGER.log(
+          Level.WARNING,
+          "the tile unit (AMX) of this CPU is {0}: long bf16 prompts are slower",
+          amx);
+    }
   }
 
   private static String loadBlas() throws IOException {
@@ -310,6 +332,11 @@ public final class NativeLibraries {
           "%s: has 64-bit integers, these bindings need 32-bit ones: %s".formatted(source, config));
     }
     openblas_h.openblas_set_num_threads(1);
+    LOGGER.log(
+        Level.DEBUG,
+        "OpenBLAS from {0}, for {1}",
+        source,
+        openblas_h.openblas_get_corename().getString(0));
     return source;
   }
 

@@ -85,6 +85,7 @@ public final class Main implements Callable<Integer> {
    * @param args the command and its arguments
    */
   public static void main(String[] args) {
+    LogSettings.use();
     StandardOutput standardOutput = new StandardOutput(new FileOutputStream(FileDescriptor.out));
     PrintStream out = new PrintStream(standardOutput, false, StandardCharsets.UTF_8);
     PrintStream err =

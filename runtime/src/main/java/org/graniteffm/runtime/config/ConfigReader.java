@@ -1,6 +1,8 @@
 package org.graniteffm.runtime.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -14,6 +16,8 @@ final class ConfigReader {
   /** Fields that mean the stored weights are not plain numbers. */
   private static final List<String> QUANTIZED =
       List.of("quantization_config", "compression_config");
+
+  private static final Logger LOGGER = System.getLogger("org.graniteffm.runtime.config");
 
   private ConfigReader() {}
 
@@ -136,6 +140,9 @@ final class ConfigReader {
    */
   private static RopeParameters rope(JsonFields fields, int positions) throws ModelFormatException {
     Optional<JsonFields> old = fields.object("rope_scaling").filter(o -> !o.names().isEmpty());
+    if (old.isPresent() && fields.has("rope_parameters")) {
+      LOGGER.log(Level.INFO, "{0}: not used, rope_scaling is", fields.where("rope_parameters"));
+    }
     Optional<JsonFields> given = old.isPresent() ? old : fields.object("rope_parameters");
     double theta = fields.number("rope_theta").orElse(RopeParameters.DEFAULT_THETA);
     OptionalInt original = fields.integer("original_max_position_embeddings");
@@ -169,6 +176,9 @@ final class ConfigReader {
 
   private static RopeType ropeType(JsonFields rope) throws ModelFormatException {
     String field = rope.has("rope_type") ? "rope_type" : "type";
+    if (field.equals("type") && rope.has(field)) {
+      LOGGER.log(Level.INFO, "{0}: an old name, rope_type is the new one", rope.where(field));
+    }
     String name = rope.string(field).orElse("default");
     for (String key : rope.names()) {
       if (rope.get(key).isObject()) {

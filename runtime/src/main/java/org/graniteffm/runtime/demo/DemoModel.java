@@ -87,7 +87,7 @@ public final class DemoModel {
       }
       Files.deleteIfExists(folder);
     } catch (IOException e) {
-      System.getLogger(DemoModel.class.getName())
+      System.getLogger("org.graniteffm.runtime.demo")
           .log(System.Logger.Level.DEBUG, "cannot delete " + folder, e);
     }
   }

@@ -1,6 +1,8 @@
 package org.graniteffm.runtime.hub;
 
 import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.net.URI;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
@@ -22,6 +24,8 @@ import org.graniteffm.runtime.hub.HubException.Reason;
  */
 public final class HubClient {
   private static final int MOST_CONNECTIONS = 64;
+
+  private static final Logger LOGGER = System.getLogger("org.graniteffm.runtime.hub");
 
   private final URI endpoint;
   private final String token;
@@ -151,6 +155,8 @@ public final class HubClient {
         throw e; // else it may be a cache that others keep, and nobody else can write to
       }
     }
+    LOGGER.log(
+        Level.WARNING, "{0}: taken from the cache, which lacks a file that cannot be had now", id);
     return cached.snapshot(commit.get()); // what is missing is not vital
   }
 

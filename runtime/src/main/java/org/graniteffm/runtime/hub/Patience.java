@@ -1,6 +1,8 @@
 package org.graniteffm.runtime.hub;
 
 import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.time.Duration;
 
 /**
@@ -16,6 +18,8 @@ record Patience(Duration connect, Duration silence, Duration backoff, int attemp
       new Patience(Duration.ofSeconds(10), Duration.ofSeconds(30), Duration.ofSeconds(1), 5);
 
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(60);
+
+  private static final Logger LOGGER = System.getLogger("org.graniteffm.runtime.hub");
 
   /** Something to try. */
   @FunctionalInterface
@@ -50,6 +54,11 @@ record Patience(Duration connect, Duration silence, Duration backoff, int attemp
       throw new HubException(HubException.Reason.UNREACHABLE, last.getMessage(), last);
     }
     Duration usual = backoff.multipliedBy(1L << Math.min(failures - 1, 3));
+    LOGGER.log(
+        Level.INFO,
+        "attempt {0} failed, trying again: {1}",
+        Integer.toString(failures),
+        last.getMessage());
     Thread.sleep(usual.compareTo(last.pause()) > 0 ? usual : last.pause());
   }
 }

@@ -2,6 +2,8 @@ package org.graniteffm.runtime.hub;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.FileSystemException;
@@ -33,6 +35,8 @@ import org.graniteffm.runtime.safetensors.Checkpoint;
 final class SnapshotDownload {
   /** Large enough that asking for one costs little, small enough that a few can run at a time. */
   static final long PART_SIZE = 64L << 20;
+
+  private static final Logger LOGGER = System.getLogger("org.graniteffm.runtime.hub");
 
   private final HubCache cache;
   private final RepositoryId id;
@@ -178,6 +182,13 @@ final class SnapshotDownload {
       return;
     }
     checkSpace(total - bytes);
+    LOGGER.log(
+        Level.INFO,
+        "fetching {0} at {1}: {2} files, {3} MB of them missing",
+        id,
+        commit,
+        Integer.toString(files),
+        Long.toString((total - bytes) / 1_000_000));
     ProgressMeter meter = new ProgressMeter(listener, id, files, bytes, total);
     meter.tell();
     for (Content content : contents) {
@@ -185,6 +196,7 @@ final class SnapshotDownload {
     }
     tasks.await();
     meter.tell();
+    LOGGER.log(Level.INFO, "fetched {0} into {1}", id, cache.folder());
   }
 
   private void checkSpace(long bytes) throws IOException {

@@ -2,6 +2,8 @@ package org.graniteffm.runtime.model;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
@@ -31,6 +33,7 @@ record OpenModel(
     Workers workers,
     Precision precision,
     Lease lease) {
+  private static final Logger LOGGER = System.getLogger("org.graniteffm.runtime.model");
 
   static OpenModel load(Path directory, Workers workers, FileAccess access, boolean withHead)
       throws IOException {
@@ -56,7 +59,20 @@ record OpenModel(
       event.bytes = open.checkpoint().byteSize();
       event.commit();
     }
+    log(directory, open, access);
     return open;
+  }
+
+  /** Not how long it took: that is for the flight recorder. */
+  private static void log(Path directory, OpenModel open, FileAccess access) {
+    LOGGER.log(
+        Level.DEBUG, // services do not want the lines of each library they start
+        "opened {0}: {1}, {2} tensors, {3} MB {4}",
+        Names.path(directory),
+        open.config().modelType(),
+        Integer.toString(open.checkpoint().names().size()),
+        Long.toString(open.checkpoint().byteSize() / 1_000_000),
+        access == FileAccess.MAPPED ? "mapped" : "copied");
   }
 
   private static void linkEarly() {
