@@ -44,7 +44,7 @@ class LoggingTest {
 
     @Override
     public void publish(LogRecord entry) {
-      if (Thread.currentThread() == thread) {
+      if (Thread.currentThread().equals(thread)) {
         lines.add(entry.getLevel() + ": " + new SimpleFormatter().formatMessage(entry));
       }
     }

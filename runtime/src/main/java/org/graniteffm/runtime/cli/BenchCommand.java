@@ -34,6 +34,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     sortOptions = false,
+    header = "Measures speed, beside the limits of this machine.",
+    customSynopsis = "granite bench [MODEL] [OPTION...]",
     description = {
       "Measures prefill (a random prompt) and decoding (one token at a time after it), and between"
           + " them, in the same run, what this machine can do at most: how fast memory is read and"
@@ -285,24 +287,18 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private void print(PrintWriter out, Map<String, Object> r) {
-    String model = r.get("model_type") + " " + Units.count((long) r.get("parameters"));
-    String size = Units.bytes((long) r.get("weight_bytes"));
     String batched = batch == 1 ? "" : " b" + batch;
-    String format = "| %-24s | %9s | %7s | %-7s | %-10s | %10s | %7s | %-24s | %5s |%n";
     out.printf(
-        format,
-        "model",
-        "size",
-        "threads",
-        "isa",
-        "test",
-        "tok/s",
-        "spread",
-        "of what is possible",
-        "share");
-    out.println(
-        "| ------------------------ | --------: | ------: | ------- | ---------- | ---------: |"
-            + " ------: | ------------------------ | ----: |");
+        "%s, %s parameters, %s; %s threads, %s, precision %s%n%n",
+        r.get("model_type"),
+        Units.count((long) r.get("parameters")),
+        Units.bytes((long) r.get("weight_bytes")),
+        r.get("threads"),
+        r.get("isa"),
+        r.get("precision"));
+    String format = "| %-10s | %8s | %6s | %-22s | %5s |%n";
+    out.printf(format, "test", "tok/s", "spread", "of what is possible", "share");
+    out.println("| ---------- | -------: | -----: | ---------------------- | ----: |");
     for (boolean prefill : new boolean[] {true, false}) {
       String phase = prefill ? "prefill" : "decode";
       String of =
@@ -317,10 +313,6 @@ final class BenchCommand implements Callable<Integer> {
                   + " GB/s";
       out.printf(
           format,
-          model,
-          size,
-          r.get("threads"),
-          r.get("isa"),
           (prefill ? "pp" + promptTokens : "tg" + newTokens) + batched,
           Units.three((double) r.get(phase + "_tok_s")),
           percent((double) r.get(phase + "_spread")),
@@ -329,22 +321,20 @@ final class BenchCommand implements Callable<Integer> {
     }
     out.println();
     out.printf(
-        "load %s ms, first token %s ms, anonymous memory %s MB of which cache %s MB, Java heap %s"
-            + " bytes a token, precision %s%n",
+        "load %s ms, first token %s ms, Java heap %s bytes a token%n",
         Units.three((double) r.get("load_ms")),
         Units.three((double) r.get("ttft_ms")),
-        Units.three((double) r.get("rss_anon_mb")),
-        Units.three((double) r.get("kv_mb")),
-        Units.three((double) r.get("java_bytes_per_token")),
-        r.get("precision"));
+        Units.three((double) r.get("java_bytes_per_token")));
     out.printf(
-        "limits measured in the same run, spread %2$s and %3$s: %1$s in registers, reading %4$s of"
-            + " %5$s%n",
+        "anonymous memory %s MB, of which cache %s MB%n",
+        Units.three((double) r.get("rss_anon_mb")), Units.three((double) r.get("kv_mb")));
+    out.printf(
+        "limits measured in the same run: %s in registers (spread %s),%nreading %s of %s (%s)%n",
         r.get("prefill_peak_of"),
         percent((double) r.get("peak_spread")),
-        percent((double) r.get("read_spread")),
         Units.bytes((long) r.get("read_bytes")),
-        r.get("read_what").equals("weights") ? "the weights" : "a buffer");
+        r.get("read_what").equals("weights") ? "the weights" : "a buffer",
+        percent((double) r.get("read_spread")));
     out.printf("%s, JDK %s%n", r.get("cpu"), r.get("jdk"));
   }
 

@@ -43,6 +43,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     sortOptions = false,
+    header = "Holds a conversation, with the chat template of the checkpoint.",
+    customSynopsis = "granite chat [MODEL] [OPTION...]",
     description = {
       "Holds a conversation, with the checkpoint's own chat template. Each line of standard input"
           + " is a turn; the answers go to standard output, as they come.",

@@ -12,6 +12,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     sortOptions = false,
+    header = "Prints what a shell needs to complete commands and options.",
+    customSynopsis = "granite completion",
     description = {
       "Prints a script for bash and zsh that completes commands, options and their values.",
       ""

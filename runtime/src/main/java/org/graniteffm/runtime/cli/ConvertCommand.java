@@ -31,6 +31,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     sortOptions = false,
+    header = "Saves a checkpoint again: dtype, sizes of files and vocabulary.",
+    customSynopsis = "granite convert MODEL OUT [OPTION...]",
     description = {
       "Saves a checkpoint again, in another dtype, in files of another size, or with a vocabulary"
           + " of another size.",

@@ -25,6 +25,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     sortOptions = false,
+    header = "Says what this machine offers, what is slow and how to mend it.",
+    customSynopsis = "granite doctor [OPTION...]",
     description = {
       "Says what this machine offers and what of it is used, what is slow and how to mend it. Exit"
           + " code 1 means that models cannot run here.",

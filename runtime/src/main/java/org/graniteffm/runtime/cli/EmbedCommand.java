@@ -38,6 +38,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     sortOptions = false,
+    header = "Turns texts into vectors.",
+    customSynopsis = "granite embed [MODEL [TEXT...]] [OPTION...]",
     description = {
       "Turns texts into vectors: the model's last hidden states, pooled.",
       "",

@@ -8,6 +8,8 @@ import org.graniteffm.runtime.Names;
 /** Prints what {@link Json} prints, for people: a line for each name, groups indented. */
 final class Facts {
   private static final int WIDTH = 26;
+  private static final int LINE = 78;
+  private static final String BYTES = "_bytes";
 
   private Facts() {}
 
@@ -21,12 +23,13 @@ final class Facts {
       Object value = fact.getValue();
       if (value instanceof Map<?, ?> group) {
         if (!group.isEmpty()) {
-          out.println(indent + plain(name));
-          boolean bytes = name.endsWith("bytes");
+          boolean bytes = name.endsWith(BYTES);
+          out.println(indent + plain(bytes ? withoutBytes(name) : name));
           for (Map.Entry<?, ?> member : group.entrySet()) {
             String key = String.valueOf(member.getKey());
             String shown = show(bytes ? "bytes" : key, member.getValue());
-            out.println(line(indent + "  ", key, shown));
+            boolean inBytes = member.getValue() instanceof Long && key.endsWith(BYTES);
+            out.println(line(indent + "  ", inBytes ? withoutBytes(key) : key, shown));
           }
         }
       } else if (value instanceof Collection<?> list) {
@@ -39,13 +42,33 @@ final class Facts {
                     String.valueOf(map.get("name")),
                     show("bytes", map.get("bytes"))));
           } else {
-            out.println(indent + "  " + plain(String.valueOf(element)));
+            printText(out, plain(String.valueOf(element)), indent + "  ");
           }
         }
       } else {
-        out.println(line(indent, name, show(name, value)));
+        boolean bytes = value instanceof Long && name.endsWith(BYTES);
+        out.println(line(indent, bytes ? withoutBytes(name) : name, show(name, value)));
       }
     }
+  }
+
+  /** A size has its unit behind it. */
+  private static String withoutBytes(String name) {
+    return name.substring(0, name.length() - BYTES.length());
+  }
+
+  /** Words, a few to the line; what is longer than a line stays in one piece. */
+  private static void printText(PrintWriter out, String text, String indent) {
+    StringBuilder line = new StringBuilder(indent);
+    for (String word : text.split(" ", -1)) {
+      if (line.length() > indent.length() && line.length() + word.length() > LINE) {
+        out.println(line.toString().stripTrailing());
+        line.setLength(0);
+        line.append(indent).append("  ");
+      }
+      line.append(word).append(' ');
+    }
+    out.println(line.toString().stripTrailing());
   }
 
   private static String line(String indent, String name, String value) {

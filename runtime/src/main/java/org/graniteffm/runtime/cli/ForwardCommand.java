@@ -33,6 +33,9 @@ import picocli.CommandLine.Spec;
 /** {@code granite forward}: one forward pass, from a safetensors file to another one. */
 @Command(
     name = "forward",
+    header = "One forward pass, tensors in and out.",
+    customSynopsis =
+        "granite forward [MODEL] --inputs IN.safetensors --outputs OUT.safetensors [OPTION...]",
     description = {
       "One forward pass, from a safetensors file to another one.",
       "Inputs: input_ids, attention_mask, position_ids, labels (I64 [batch, tokens]), inputs_embeds"
@@ -43,6 +46,7 @@ import picocli.CommandLine.Spec;
           + " router_logits.N, past_key.N, past_value.N."
     },
     mixinStandardHelpOptions = true,
+    versionProvider = Main.Version.class,
     sortOptions = false,
     footer = {
       "",
@@ -51,7 +55,10 @@ import picocli.CommandLine.Spec;
       "      --output-hidden-states --use-cache"
     })
 final class ForwardCommand implements Callable<Integer> {
-  @Parameters(arity = "0..1", paramLabel = "MODEL", description = ModelSource.HELP)
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "MODEL",
+      description = ModelSource.HELP + " If absent, the built-in demo model.")
   private String model;
 
   @Option(

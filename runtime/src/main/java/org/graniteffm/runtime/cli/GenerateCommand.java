@@ -30,6 +30,9 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     sortOptions = false,
+    header = "Continues prompts, for scripts.",
+    customSynopsis =
+        "granite generate MODEL (--prompt TEXT | --ids ID,ID… | --inputs FILE.jsonl) [OPTION...]",
     description = {
       "Continues prompts.",
       "",

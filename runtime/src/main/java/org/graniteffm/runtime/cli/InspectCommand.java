@@ -38,6 +38,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     sortOptions = false,
+    header = "Says what is in a checkpoint, and what it needs.",
+    customSynopsis = "granite inspect [MODEL | FILE.safetensors] [OPTION...]",
     description = {
       "Says what is in a checkpoint or in one safetensors file, and how much memory it needs. Runs"
           + " nothing.",

@@ -14,9 +14,10 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Help;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.UsageMessageSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
@@ -90,9 +91,10 @@ public final class Main implements Callable<Integer> {
     PrintStream out = new PrintStream(standardOutput, false, StandardCharsets.UTF_8);
     PrintStream err =
         new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
+    Help.Ansi colours = Terminal.hasColours(System::getenv) ? Help.Ansi.ON : Help.Ansi.OFF;
     int exitCode;
     try {
-      exitCode = run(Arguments.of(args), out, err);
+      exitCode = run(Arguments.of(args), out, err, colours, Terminal.isOutput());
     } catch (IllegalArgumentException e) { // of the arguments' bytes: run itself throws nothing
       err.println("granite: " + e.getMessage());
       exitCode = USAGE;
@@ -117,17 +119,27 @@ public final class Main implements Callable<Integer> {
    * @return the exit code
    */
   public static int run(String[] args, PrintStream out, PrintStream err) {
+    return run(args, out, err, Help.Ansi.OFF, false);
+  }
+
+  private static int run(
+      String[] args, PrintStream out, PrintStream err, Help.Ansi colours, boolean terminal) {
     PrintWriter outWriter = writer(out);
     PrintWriter errWriter = writer(err);
     CommandLine commandLine =
         commandLine(args)
             .setOut(outWriter)
             .setErr(errWriter)
-            .setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF))
+            .setColorScheme(Help.defaultColorScheme(colours))
             .setUsageHelpWidth(100)
+            .setUsageHelpAutoWidth(terminal)
             .setUnmatchedOptionsArePositionalParams(false)
             .setParameterExceptionHandler((e, given) -> usage(e))
             .setExecutionExceptionHandler((e, failed, result) -> failed(failed, e));
+    for (CommandLine command : commandLine.getSubcommands().values()) {
+      // for the list of commands: the description of one says the same at more length
+      command.getHelpSectionMap().remove(UsageMessageSpec.SECTION_KEY_HEADER);
+    }
     int exitCode;
     try {
       exitCode = commandLine.execute(args);

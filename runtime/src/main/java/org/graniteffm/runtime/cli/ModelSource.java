@@ -22,8 +22,7 @@ import picocli.CommandLine.Spec;
 final class ModelSource {
   /** For the help of commands. */
   static final String HELP =
-      "Checkpoint folder, or hub id such as ibm-granite/granite-3.3-2b-instruct, fetched unless it"
-          + " is in the local hub cache.";
+      "Checkpoint folder, or hub id OWNER/NAME, fetched unless it is in the local hub cache.";
 
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;

@@ -19,6 +19,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     sortOptions = false,
+    header = "Fetches a model from the Hugging Face hub.",
+    customSynopsis = "granite pull MODEL [OPTION...]",
     description = {
       "Fetches a model from the Hugging Face hub, or what is new of it, and prints its folder.",
       "",

@@ -31,6 +31,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     sortOptions = false,
+    header = "Streams a continuation of a prompt.",
+    customSynopsis = "granite run [MODEL] PROMPT [OPTION...]",
     description = {
       "Prints the prompt and what the model makes of it, as it comes.",
       "",

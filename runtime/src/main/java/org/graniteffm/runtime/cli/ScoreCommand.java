@@ -36,6 +36,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     sortOptions = false,
+    header = "Says how well a model predicts a text.",
+    customSynopsis = "granite score [MODEL] --text FILE [OPTION...]",
     description = {
       "Says how well a model predicts a text: the mean negative log-likelihood of its tokens, in"
           + " nats, and the perplexity, which is the exponential of that.",

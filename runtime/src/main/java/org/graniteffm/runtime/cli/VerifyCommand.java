@@ -6,12 +6,15 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.graniteffm.bindings.NativeLibraries;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.verify.Arithmetic;
+import org.graniteffm.runtime.verify.Comparison;
 import org.graniteffm.runtime.verify.GoldenCase;
 import org.graniteffm.runtime.verify.RunReport;
 import org.graniteffm.runtime.verify.RunReport.Status;
@@ -30,11 +33,21 @@ import picocli.CommandLine.Spec;
  */
 @Command(
     name = "verify",
+    header = "Compares with what transformers computed.",
+    customSynopsis = "granite verify CASE_DIR... [OPTION...]",
     description = {
       "Runs reference cases and compares with what transformers computed.",
-      "A case is a folder with a checkpoint, case.json and expected.safetensors."
+      "A case is a folder with a checkpoint, case.json and expected.safetensors.",
+      "",
+      "Prints a line for each run, with the output that is nearest to its tolerance or farthest"
+          + " beyond it, and a line for each output that misses; at the end the counts. With --json"
+          + " each run is one line {\"case\": …, \"run\": …, \"status\": \"ok\", \"miss\","
+          + " \"unsupported\" or \"failed\", \"reason\": …, \"outputs\": [{\"name\": …, \"error\":"
+          + " …, \"fraction\": of the tolerance, \"ok\": …}]}, and the counts go to standard error.",
+      ""
     },
     mixinStandardHelpOptions = true,
+    versionProvider = Main.Version.class,
     sortOptions = false,
     footer = {
       "",
@@ -54,6 +67,9 @@ final class VerifyCommand implements Callable<Integer> {
       paramLabel = "DIR",
       description = "Write everything computed to DIR/CASE/computed.safetensors.")
   private Path save;
+
+  @Option(names = "--json", description = "Print one JSON object a run.")
+  private boolean json;
 
   @Mixin private ComputeOptions compute;
 
@@ -77,7 +93,7 @@ final class VerifyCommand implements Callable<Integer> {
     }
     int runs = counts.values().stream().mapToInt(Integer::intValue).sum();
     int ok = count(Status.OK);
-    out()
+    (json ? spec.commandLine().getErr() : out())
         .printf(
             "%d cases, %d runs: %d ok, %d missed, %d unsupported, %d failed"
                 + " (%s, %s tolerances)%n",
@@ -107,9 +123,32 @@ final class VerifyCommand implements Callable<Integer> {
 
   private void print(RunReport report) {
     counts.merge(report.status(), 1, Integer::sum);
-    out().println(report.line());
-    report.misses().forEach(out()::println);
+    if (json) {
+      out().println(Json.exactLine(facts(report)));
+    } else {
+      out().println(report.line());
+      report.misses().forEach(out()::println);
+    }
     out().flush();
+  }
+
+  private static Map<String, Object> facts(RunReport report) {
+    Map<String, Object> facts = new LinkedHashMap<>();
+    facts.put("case", report.caseName());
+    facts.put("run", report.run());
+    facts.put("status", report.status().name().toLowerCase(Locale.ROOT));
+    facts.put("reason", report.reason().isEmpty() ? null : report.reason());
+    List<Object> outputs = new ArrayList<>();
+    for (Comparison comparison : report.comparisons()) {
+      Map<String, Object> output = new LinkedHashMap<>();
+      output.put("name", comparison.role());
+      output.put("error", comparison.error());
+      output.put("fraction", comparison.fraction());
+      output.put("ok", comparison.miss().isEmpty());
+      outputs.add(output);
+    }
+    facts.put("outputs", outputs);
+    return facts;
   }
 
   private int count(Status status) {

@@ -3,11 +3,14 @@ package org.graniteffm.runtime.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -15,6 +18,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import org.graniteffm.runtime.json.JsonReader;
 import org.graniteffm.runtime.safetensors.SafetensorsFile;
 import org.graniteffm.runtime.safetensors.SafetensorsWriter;
 import org.graniteffm.runtime.tensor.Tensor;
@@ -41,6 +45,36 @@ class VerifyCommandTest {
 
   private void assertSays(String part) {
     assertTrue(out.toString().contains(part), () -> part + " is not in:\n" + out);
+  }
+
+  @Test
+  void jsonHasALineForEachRun() throws IOException {
+    String good = GoldenFolders.bundled().resolve(CASE).toString();
+    String lines = CommandLineRun.of("verify", good, "--precision=f32", "--json").done();
+    assertTrue(lines.lines().count() > 1, lines);
+    for (String line : lines.lines().toList()) {
+      JsonNode run = parse(line);
+      assertEquals(CASE, run.get("case").asText());
+      assertEquals("ok", run.get("status").asText());
+      assertTrue(run.get("reason").isNull());
+      for (JsonNode output : run.get("outputs")) {
+        assertTrue(output.get("fraction").asDouble() <= 1, line);
+        assertTrue(output.get("ok").asBoolean(), line);
+      }
+    }
+    Files.createDirectories(folder.resolve("broken"));
+    Files.writeString(folder.resolve("broken/case.json"), "{");
+    CommandLineRun broken =
+        CommandLineRun.of("verify", folder.resolve("broken").toString(), "--json");
+    assertEquals(Main.FAILED, broken.exitCode());
+    JsonNode failed = parse(broken.out());
+    assertEquals("failed", failed.get("status").asText());
+    assertTrue(failed.get("reason").asText().contains("malformed JSON"), broken.out());
+    assertTrue(broken.err().startsWith("1 cases, 1 runs: 0 ok"), broken.err());
+  }
+
+  private static JsonNode parse(String line) throws IOException {
+    return JsonReader.parseObject(ByteBuffer.wrap(line.getBytes(StandardCharsets.UTF_8)), "out");
   }
 
   /** Writes a file again with one tensor changed. */
