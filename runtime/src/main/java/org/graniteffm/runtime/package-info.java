@@ -16,7 +16,7 @@
  *
  * <pre>{@code
  * try (Checkpoint checkpoint = Checkpoint.open(folder)) {
- *   ...
+ *   // … read tensors …
  * } catch (UnsupportedModelException e) {
  *   // a sound file, but not for this library: the message says what is supported
  * } catch (ModelFormatException e) {

@@ -7,7 +7,7 @@
  * <pre>{@code
  * Path folder = HubClient.fromEnvironment().resolve("ibm-granite/granite-3.3-2b-instruct", "main");
  * try (GraniteForCausalLM model = GraniteForCausalLM.load(folder)) {
- *   ...
+ *   // …
  * }
  * }</pre>
  *

@@ -26,7 +26,6 @@
  * <pre>{@code
  * try (Checkpoint checkpoint = Checkpoint.open(Path.of("granite"))) {
  *   Tensor norm = checkpoint.require("model.norm.weight", hiddenSize);
- *   ...
  * }
  *
  * try (Arena arena = Arena.ofConfined()) {

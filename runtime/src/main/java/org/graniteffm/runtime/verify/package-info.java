@@ -9,7 +9,7 @@
  * success.
  *
  * <pre>{@code
- * GoldenCase goldenCase = GoldenCase.read(folder);
+ * GoldenCase goldenCase = GoldenCase.read(Path.of("golden-case"));
  * Verifier verifier = new Verifier(Arithmetic.FLOAT32, Precision.F32, Workers.shared());
  * for (RunReport report : verifier.verify(goldenCase, null, r -> {})) {
  *   System.out.println(report.line());

@@ -38,6 +38,7 @@ public final class FakeHub implements AutoCloseable {
 
   private record Content(byte[] bytes, boolean large) {}
 
+  private final String id;
   private final HttpServer hub;
   private final HttpServer store;
   private final ExecutorService executor = Executors.newCachedThreadPool();
@@ -94,6 +95,12 @@ public final class FakeHub implements AutoCloseable {
   volatile boolean corrupt;
 
   public FakeHub() throws IOException {
+    this(ID);
+  }
+
+  /** One that has a model of this name alone. */
+  public FakeHub(String id) throws IOException {
+    this.id = id;
     hub = serve("hub", this::answerAsHub);
     store = serve("store", this::answerAsStore);
   }
@@ -187,8 +194,8 @@ public final class FakeHub implements AutoCloseable {
       exchange.sendResponseHeaders(401, -1);
       return;
     }
-    String resolve = "/" + ID + "/resolve/" + commit + "/";
-    if (path.startsWith("/api/models/" + ID + "/revision/")) {
+    String resolve = "/" + id + "/resolve/" + commit + "/";
+    if (path.startsWith("/api/models/" + id + "/revision/")) {
       answerListing(exchange, path);
     } else if (path.startsWith(resolve)) {
       answerFile(exchange, decode(path.substring(resolve.length())));
@@ -210,7 +217,7 @@ public final class FakeHub implements AutoCloseable {
     String json =
         "{\"id\": \"%s\", \"sha\": \"%s\", \"siblings\": [%s]}"
             .formatted(
-                ID,
+                id,
                 commit,
                 names.stream()
                     .map(name -> "{\"rfilename\": \"%s\"}".formatted(name))

@@ -1,4 +1,4 @@
-package org.graniteffm.runtime;
+package org.graniteffm.runtime.docs;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -11,30 +11,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** Links between the pages of the documentation lead somewhere, and its code is tested. */
-class DocumentationTest {
-  private static final Path ROOT = Path.of("..");
+/** Links between the pages of the documentation lead somewhere. */
+class LinksTest {
   private static final Pattern LINK = Pattern.compile("\\]\\(([^)\\s]+)\\)");
   private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.*)$");
-
-  /** Pages with code that a ReadmeExampleTest of their module compiles, runs and compares. */
-  private static final List<String> TESTED =
-      List.of("README.md", "bindings/README.md", "runtime/langchain4j/README.md");
-
-  private static List<Path> pages() throws IOException {
-    List<Path> pages = new ArrayList<>();
-    for (String folder :
-        List.of("", "native", "bindings", "runtime", "runtime/langchain4j", "bench")) {
-      try (Stream<Path> files = Files.list(ROOT.resolve(folder))) {
-        files.filter(file -> file.toString().endsWith(".md")).forEach(pages::add);
-      }
-    }
-    assertTrue(pages.size() >= 9, pages::toString);
-    return pages;
-  }
 
   /** The names that GitHub gives to headings. */
   private static List<String> anchors(Path page) throws IOException {
@@ -48,8 +30,10 @@ class DocumentationTest {
 
   @Test
   void linksLeadSomewhere() throws IOException {
+    List<Path> pages = Pages.all();
+    assertTrue(pages.size() >= 14, pages::toString);
     List<String> broken = new ArrayList<>();
-    for (Path page : pages()) {
+    for (Path page : pages) {
       Matcher link = LINK.matcher(Files.readString(page));
       while (link.find()) {
         String target = link.group(1);
@@ -65,14 +49,5 @@ class DocumentationTest {
       }
     }
     assertEquals(List.of(), broken);
-  }
-
-  @Test
-  void codeIsThatOfATest() throws IOException {
-    for (Path page : pages()) {
-      long blocks = Files.readString(page).lines().filter("```java"::equals).count();
-      String name = ROOT.relativize(page).toString();
-      assertEquals(TESTED.contains(name) ? 1 : 0, blocks, name);
-    }
   }
 }
