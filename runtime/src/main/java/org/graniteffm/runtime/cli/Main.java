@@ -22,6 +22,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * The program {@code granite}: finds the command and runs it.
@@ -180,9 +181,26 @@ public final class Main implements Callable<Integer> {
     CommandLine commandLine = e.getCommandLine();
     String name = commandLine.getCommandSpec().qualifiedName();
     PrintWriter err = commandLine.getErr();
-    err.println(name + ": " + Errors.oneLine(e.getMessage()) + " (see " + name + " --help)");
+    String message =
+        e instanceof UnmatchedArgumentException unmatched
+            ? describe(unmatched)
+            : String.valueOf(e.getMessage());
+    err.println(name + ": " + Errors.oneLine(message) + " (see " + name + " --help)");
     traceIfAsked(commandLine, e);
     return USAGE;
+  }
+
+  private static String describe(UnmatchedArgumentException e) {
+    String kind =
+        e.isUnknownOption()
+            ? "no option "
+            : e.getCommandLine().getSubcommands().isEmpty()
+                ? "one argument too many: "
+                : "no command ";
+    List<String> similar = e.getSuggestions();
+    return kind
+        + "'%s'".formatted(e.getUnmatched().getFirst())
+        + (similar.isEmpty() ? "" : ", did you mean " + similar.getFirst() + "?");
   }
 
   private static int failed(CommandLine commandLine, Throwable t) {

@@ -53,12 +53,16 @@ class MainTest {
 
   @Test
   void unknownCommandIsUsage() {
-    CommandLineRun.of("fly").misused("fly", "granite --help");
+    CommandLineRun.of("fly").misused("no command 'fly'", "granite --help");
+    CommandLineRun.of("inspct").misused("did you mean inspect?");
+    CommandLineRun.of("doctor", "x").misused("one argument too many: 'x'");
   }
 
   @Test
   void unknownOptionIsUsage() {
-    CommandLineRun.of("inspect", "--colour").misused("--colour", "granite inspect --help");
+    CommandLineRun.of("inspect", "--colour")
+        .misused("no option '--colour'", "granite inspect --help");
+    CommandLineRun.of("inspect", "--tensor").misused("did you mean --tensors?");
   }
 
   @Test
