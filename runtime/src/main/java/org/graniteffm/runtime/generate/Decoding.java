@@ -182,7 +182,7 @@ final class Decoding implements AutoCloseable {
     for (int row = 0; row < feed.rows; row++) {
       int first = feed.start(row);
       if (finished[row] != null) {
-        feed.tokens[first + length] = padToken();
+        feed.tokens[first + length] = config.padToken();
         continue;
       }
       int id = sampler.next(logits, feed.offset(row), row, feed.tokens, first, length, random(row));
@@ -280,13 +280,6 @@ final class Decoding implements AutoCloseable {
       sequences.add(new Generation.Sequence(ids, reason, OptionalDouble.empty(), List.of()));
     }
     return List.copyOf(sequences);
-  }
-
-  /** What finished rows of a batch go on with. */
-  private int padToken() {
-    return config
-        .padTokenId()
-        .orElse(config.eosTokenIds().isEmpty() ? 0 : config.eosTokenIds().get(0));
   }
 
   @Override

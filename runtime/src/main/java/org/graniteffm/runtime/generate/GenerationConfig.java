@@ -501,6 +501,11 @@ public final class GenerationConfig {
     return padTokenId;
   }
 
+  /** What stands before short prompts of a batch, and what its finished rows go on with. */
+  int padToken() {
+    return padTokenId.orElse(eosTokenIds.isEmpty() ? 0 : eosTokenIds.get(0));
+  }
+
   /**
    * Returns {@code eos_token_id}.
    *

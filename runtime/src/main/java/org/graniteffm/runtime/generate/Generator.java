@@ -1,5 +1,6 @@
 package org.graniteffm.runtime.generate;
 
+import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Flow;
 import java.util.concurrent.ThreadLocalRandom;
@@ -92,6 +93,33 @@ public final class Generator implements AutoCloseable {
    */
   public Generation generate(int[] prompt, GenerationConfig config, TokenListener listener) {
     return generate(new int[][] {prompt}, null, config, listener, () -> false);
+  }
+
+  /**
+   * Continues prompts of any lengths together: each pass over the weights serves them all. The
+   * shorter ones are padded on the left, with pad_token_id.
+   *
+   * @param prompts token ids, at least one each
+   * @param config options
+   * @param hooks what to call besides the listener; stop_strings need its tokenizer
+   * @param listener told of each token; with beam search at the end, sequence by sequence
+   * @param cancelled asked between tokens and between blocks of a long prompt; true ends the
+   *     generation
+   * @return the new tokens
+   * @throws IllegalArgumentException if the prompts or an option is out of range, or an option is
+   *     not supported
+   * @throws NonFiniteLogitsException if the model's scores are not finite
+   * @throws org.graniteffm.runtime.ClosedException if the model or this generator is closed
+   * @throws org.graniteffm.runtime.ConcurrentUseException if this generator is generating already
+   */
+  public Generation generate(
+      List<int[]> prompts,
+      GenerationConfig config,
+      GenerationHooks hooks,
+      TokenListener listener,
+      BooleanSupplier cancelled) {
+    PaddedPrompts padded = PaddedPrompts.of(prompts, config.padToken());
+    return generate(padded.ids(), padded.mask(), config, hooks, listener, cancelled);
   }
 
   /**

@@ -162,6 +162,27 @@ class GeneratorTest {
   }
 
   @Test
+  void promptsOfAnyLengthsGiveWhatTheyGiveAlone() {
+    List<int[]> prompts = List.of(new int[] {640, 750}, PROMPT, new int[] {7});
+    try (Generator generator = new Generator(model)) {
+      Generation batch =
+          generator.generate(prompts, GREEDY, GenerationHooks.NONE, (r, id) -> true, () -> false);
+      for (int row = 0; row < prompts.size(); row++) {
+        assertEquals(
+            generator.generate(prompts.get(row), GREEDY, (r, id) -> true).sequences().get(0).ids(),
+            batch.sequences().get(row).ids());
+      }
+      for (List<int[]> wrong : List.of(List.<int[]>of(), List.of(PROMPT, new int[0]))) {
+        assertThrows(
+            IllegalArgumentException.class,
+            () ->
+                generator.generate(
+                    wrong, GREEDY, GenerationHooks.NONE, (r, id) -> true, () -> false));
+      }
+    }
+  }
+
+  @Test
   void outputDoesNotDependOnTheNumberOfThreads() throws IOException {
     List<Integer> want = greedy(model);
     for (int threads : new int[] {1, 3, 5}) {
