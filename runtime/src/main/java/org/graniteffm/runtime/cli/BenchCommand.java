@@ -40,7 +40,8 @@ import picocli.CommandLine.Spec;
       "Measures prefill (a random prompt) and decoding (one token at a time after it), and between"
           + " them, in the same run, what this machine can do at most: how fast memory is read and"
           + " how fast the float unit of the kernels multiplies and adds. All figures are medians"
-          + " over the repetitions; one more goes before them to warm up.",
+          + " over the repetitions. One more goes before them to warm up, or as many as two"
+          + " seconds hold: the JVM compiles what runs often.",
       "",
       "GB are 10^9 bytes, MB 10^6 bytes. decode_gb_s: each weight once a step (of experts those"
           + " chosen), keys and values of all tokens before. prefill_gflops: a multiply-add is two"
@@ -56,6 +57,7 @@ import picocli.CommandLine.Spec;
     })
 final class BenchCommand implements Callable<Integer> {
   private static final int WARM_UP_TOKENS = 32;
+  private static final double WARM_UP_SECONDS = 2;
 
   @Parameters(
       arity = "0..1",
@@ -157,8 +159,7 @@ final class BenchCommand implements Callable<Integer> {
     int[] prompt = random.ints((long) batch * promptTokens, 0, config.vocabSize()).toArray();
     int[] next = random.ints((long) batch * newTokens, 0, config.vocabSize()).toArray();
     try (KvCache cache = new KvCache(config, batch, promptTokens + newTokens)) {
-      prefillSeconds(session, cache, prompt);
-      decodeSeconds(session, cache, next, Math.min(newTokens, WARM_UP_TOKENS));
+      warmUp(session, cache, prompt, next);
       // before the probes take memory of their own
       long resident = Machine.residentAnonymousBytes().orElse(0);
       Samples samples = new Samples();
@@ -179,6 +180,15 @@ final class BenchCommand implements Callable<Integer> {
         && NativeLibraries.hasMatrixUnit()
         && model.checkpoint().names().stream()
             .anyMatch(name -> model.checkpoint().find(name).dtype() == DType.BF16);
+  }
+
+  private void warmUp(Session session, KvCache cache, int[] prompt, int[] next) {
+    int steps = Math.min(newTokens, WARM_UP_TOKENS);
+    double seconds = 0;
+    while (seconds < WARM_UP_SECONDS) {
+      seconds += prefillSeconds(session, cache, prompt);
+      seconds += decodeSeconds(session, cache, next, steps) * steps;
+    }
   }
 
   private void measureOnce(
