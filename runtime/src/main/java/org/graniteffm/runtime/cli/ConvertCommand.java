@@ -8,6 +8,7 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.config.ConfigStyle;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
@@ -131,8 +132,9 @@ final class ConvertCommand implements Callable<Integer> {
     SaveOptions options = new SaveOptions(dtype(), shardBytes(), configStyle(), true);
     checkPositive("--resize-token-embeddings", newNumTokens);
     checkPositive("--pad-to-multiple-of", padToMultipleOf);
-    try (GranitePreTrainedModel model = open(models.locate(modelName), options.dtype())) {
-      save(model, options);
+    try (GranitePreTrainedModel model = open(models.locate(modelName), options.dtype());
+        SaveBar bar = new SaveBar(spec.commandLine().getErr(), Names.path(name(out)))) {
+      save(model, options, bar);
     }
     try (Checkpoint saved = Checkpoint.open(out)) {
       spec.commandLine()
@@ -149,6 +151,10 @@ final class ConvertCommand implements Callable<Integer> {
     return Main.DONE;
   }
 
+  private static Path name(Path folder) {
+    return folder.getFileName() == null ? folder : folder.getFileName(); // a root has none
+  }
+
   private GranitePreTrainedModel open(Path folder, DType dtype) throws IOException {
     return randomWeights
         ? GraniteForCausalLM.random(
@@ -156,16 +162,17 @@ final class ConvertCommand implements Callable<Integer> {
         : GranitePreTrainedModel.open(folder, Workers.shared());
   }
 
-  private void save(GranitePreTrainedModel model, SaveOptions options) throws IOException {
+  private void save(GranitePreTrainedModel model, SaveOptions options, SaveBar bar)
+      throws IOException {
     if (newNumTokens == null && padToMultipleOf == null) {
-      model.save(out, options);
+      model.save(out, options, bar);
       return;
     }
     int size = Objects.requireNonNullElse(newNumTokens, model.config().vocabSize());
     int multiple = Objects.requireNonNullElse(padToMultipleOf, 1);
     try (GranitePreTrainedModel resized =
         model.resizeTokenEmbeddings(size, new ResizeOptions(multiple, !noMeanResizing, seed))) {
-      resized.save(out, options);
+      resized.save(out, options, bar);
     }
   }
 

@@ -1,24 +1,16 @@
 package org.graniteffm.runtime.cli;
 
 import java.io.PrintWriter;
-import java.time.Duration;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
-import me.tongfei.progressbar.DelegatingProgressBarConsumer;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import org.graniteffm.runtime.hub.DownloadListener;
 
 /** Shows how a download goes: a bar on a terminal, elsewhere one line when it begins. */
 final class DownloadBar implements DownloadListener, AutoCloseable {
-  private static final int WIDTH = 80;
-  private static final int INTERVAL_MILLIS = 200;
-  private static final long SMALL = 10_000_000;
-
   private final PrintWriter err;
   private final UnaryOperator<String> environment;
   private boolean begun;
-  private ProgressBar bar;
+  private Optional<TerminalBar> bar = Optional.empty();
 
   /**
    * Shows nothing yet.
@@ -35,9 +27,9 @@ final class DownloadBar implements DownloadListener, AutoCloseable {
   public void onProgress(Progress progress) {
     if (!begun) {
       begun = true;
-      if (Terminal.isError() && environment.apply("HF_HUB_DISABLE_PROGRESS_BARS") == null) {
-        bar = bar(progress);
-      } else {
+      String task = progress.model().substring(progress.model().indexOf('/') + 1);
+      bar = TerminalBar.show(err, environment, task, progress.bytes(), progress.totalBytes());
+      if (bar.isEmpty()) {
         err.printf(
             "granite: fetching %s: %s in %d %s%n",
             progress.model(),
@@ -47,36 +39,11 @@ final class DownloadBar implements DownloadListener, AutoCloseable {
         err.flush();
       }
     }
-    if (bar != null) {
-      bar.stepTo(progress.bytes());
-    }
-  }
-
-  private ProgressBar bar(Progress progress) {
-    boolean small = progress.totalBytes() < SMALL;
-    return new ProgressBarBuilder()
-        .setTaskName(progress.model().substring(progress.model().indexOf('/') + 1))
-        .setInitialMax(progress.totalBytes())
-        .startsFrom(progress.bytes(), Duration.ZERO)
-        .setUnit(small ? " kB" : " MB", small ? 1000 : 1_000_000)
-        .showSpeed()
-        .setStyle(ProgressBarStyle.ASCII)
-        .setUpdateIntervalMillis(INTERVAL_MILLIS)
-        .setConsumer(new DelegatingProgressBarConsumer(this::show, WIDTH - 1))
-        .build();
-  }
-
-  private void show(String line) {
-    err.print('\r' + line);
-    err.flush();
+    bar.ifPresent(shown -> shown.stepTo(progress.bytes()));
   }
 
   @Override
   public void close() {
-    if (bar != null) {
-      bar.close();
-      err.println();
-      err.flush();
-    }
+    bar.ifPresent(TerminalBar::close);
   }
 }

@@ -112,9 +112,24 @@ public abstract sealed class GranitePreTrainedModel implements AutoCloseable
    * @throws ClosedException if the model is closed
    */
   public void save(Path directory, SaveOptions options) throws IOException {
+    save(directory, options, (_, _) -> {});
+  }
+
+  /**
+   * Saves the model as {@link #save(Path, SaveOptions)} does, and tells how it goes.
+   *
+   * @param directory likewise
+   * @param options likewise
+   * @param listener told of each tensor
+   * @throws java.nio.file.FileAlreadyExistsException likewise
+   * @throws org.graniteffm.runtime.UnsupportedModelException likewise
+   * @throws IOException likewise
+   * @throws ClosedException likewise
+   */
+  public void save(Path directory, SaveOptions options, SaveListener listener) throws IOException {
     try (Use _ = use()) {
       boolean head = this instanceof GraniteForCausalLM;
-      new Saver(config(), open.checkpoint(), head, options).save(directory);
+      new Saver(config(), open.checkpoint(), head, options, listener).save(directory);
     } catch (UncheckedIOException e) {
       throw e.getCause();
     }

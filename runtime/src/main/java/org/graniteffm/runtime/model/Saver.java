@@ -56,12 +56,20 @@ final class Saver {
   private final Checkpoint checkpoint;
   private final boolean head;
   private final SaveOptions options;
+  private final SaveListener listener;
+  private long written; // bytes of tensors
 
-  Saver(GraniteConfig config, Checkpoint checkpoint, boolean head, SaveOptions options) {
+  Saver(
+      GraniteConfig config,
+      Checkpoint checkpoint,
+      boolean head,
+      SaveOptions options,
+      SaveListener listener) {
     this.config = config;
     this.checkpoint = checkpoint;
     this.head = head;
     this.options = options;
+    this.listener = listener;
   }
 
   void save(Path directory) throws IOException {
@@ -153,6 +161,7 @@ final class Saver {
   }
 
   private void writeWeights(Path folder, Map<String, Tensor> tensors) throws IOException {
+    long total = totalBytes(tensors);
     List<Map<String, Tensor>> shards = new ArrayList<>();
     long room = 0;
     for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
@@ -165,20 +174,32 @@ final class Saver {
       room -= Math.min(room, size);
     }
     if (shards.size() == 1) {
-      writeShard(folder.resolve("model.safetensors"), shards.getFirst());
+      writeShard(folder.resolve("model.safetensors"), shards.getFirst(), total);
       return;
     }
     SortedMap<String, String> fileOf = new TreeMap<>();
     for (int i = 0; i < shards.size(); i++) {
       String name = "model-%05d-of-%05d.safetensors".formatted(i + 1, shards.size());
-      writeShard(folder.resolve(name), shards.get(i));
+      writeShard(folder.resolve(name), shards.get(i), total);
       shards.get(i).keySet().forEach(tensor -> fileOf.put(tensor, name));
     }
     write(folder.resolve("model.safetensors.index.json"), index(tensors, fileOf));
   }
 
-  private void writeShard(Path file, Map<String, Tensor> tensors) throws IOException {
-    SafetensorsWriter.write(file, tensors, options.dtype(), METADATA);
+  private void writeShard(Path file, Map<String, Tensor> tensors, long total) throws IOException {
+    SafetensorsWriter.write(
+        file,
+        tensors,
+        options.dtype(),
+        METADATA,
+        bytes -> {
+          written += bytes;
+          listener.onProgress(written, total);
+        });
+  }
+
+  private long totalBytes(Map<String, Tensor> tensors) {
+    return tensors.values().stream().mapToLong(this::bytes).sum();
   }
 
   private byte[] index(Map<String, Tensor> tensors, Map<String, String> fileOf) throws IOException {
@@ -189,7 +210,7 @@ final class Saver {
       json.writeObjectFieldStart("metadata");
       json.writeNumberField(
           "total_parameters", tensors.values().stream().mapToLong(Tensor::elementCount).sum());
-      json.writeNumberField("total_size", tensors.values().stream().mapToLong(this::bytes).sum());
+      json.writeNumberField("total_size", totalBytes(tensors));
       json.writeEndObject();
       json.writeObjectFieldStart("weight_map");
       for (Map.Entry<String, String> entry : fileOf.entrySet()) {

@@ -19,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.LongConsumer;
 import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.UnsupportedModelException;
@@ -74,6 +75,30 @@ public final class SafetensorsWriter {
   public static void write(
       Path file, Map<String, Tensor> tensors, DType weightType, Map<String, String> metadata)
       throws IOException {
+    write(file, tensors, weightType, metadata, _ -> {});
+  }
+
+  /**
+   * Writes a file, and tells how it goes.
+   *
+   * @param file as for {@link #write(Path, Map, DType, Map)}
+   * @param tensors likewise
+   * @param weightType likewise
+   * @param metadata likewise
+   * @param listener told after each tensor how many bytes it took; what it throws ends the writing,
+   *     and leaves what a failed one leaves
+   * @throws IllegalArgumentException likewise
+   * @throws IllegalStateException likewise
+   * @throws UnsupportedModelException likewise
+   * @throws IOException likewise
+   */
+  public static void write(
+      Path file,
+      Map<String, Tensor> tensors,
+      DType weightType,
+      Map<String, String> metadata,
+      LongConsumer listener)
+      throws IOException {
     if (weightType != null && !weightType.isWeight()) {
       throw new IllegalArgumentException(
           "weightType: " + weightType + " is no weight type, legal are F32, F16, BF16");
@@ -91,7 +116,7 @@ public final class SafetensorsWriter {
     try {
       try (TemporaryFile out = TemporaryFile.in(folder)) {
         temporary = out.path();
-        writeAll(out.channel(), header, layout, tensors);
+        writeAll(out.channel(), header, layout, tensors, listener);
         out.channel().force(true);
       }
       Files.move(
@@ -254,7 +279,11 @@ public final class SafetensorsWriter {
   }
 
   private static void writeAll(
-      FileChannel channel, byte[] header, List<TensorInfo> layout, Map<String, Tensor> tensors)
+      FileChannel channel,
+      byte[] header,
+      List<TensorInfo> layout,
+      Map<String, Tensor> tensors,
+      LongConsumer listener)
       throws IOException {
     TensorOutput out = new TensorOutput(channel);
     out.write(header);
@@ -267,6 +296,7 @@ public final class SafetensorsWriter {
       } catch (InternalError e) {
         throw tensors.get(info.name).cutShort(e);
       }
+      listener.accept(info.end - info.begin);
     }
     out.flush();
   }

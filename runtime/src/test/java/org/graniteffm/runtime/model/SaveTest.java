@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -41,6 +42,36 @@ class SaveTest {
         ForwardOutput output = model.forward(ForwardInput.ofIds(IDS).build())) {
       return output.logits().toFloatArray();
     }
+  }
+
+  @Test
+  void listenerHearsOfAllBytesAndMayEndIt() throws IOException {
+    SaveOptions shards = new SaveOptions(null, 1 << 20, ConfigStyle.TRANSFORMERS_4, true);
+    List<Long> heard = new ArrayList<>();
+    try (GraniteForCausalLM model = GraniteForCausalLM.load(DemoModel.directory())) {
+      model.save(
+          out(),
+          shards,
+          (bytes, total) -> {
+            assertEquals(model.checkpoint().byteSize(), total);
+            heard.add(bytes);
+          });
+      assertEquals(heard.stream().sorted().distinct().toList(), heard);
+      assertEquals(model.checkpoint().byteSize(), heard.getLast());
+      Path other = temporary.resolve("other");
+      assertThrows(
+          IllegalStateException.class,
+          () ->
+              model.save(
+                  other,
+                  shards,
+                  (bytes, total) -> {
+                    if (bytes > total / 2) {
+                      throw new IllegalStateException("enough");
+                    }
+                  }));
+    }
+    assertEquals(List.of("out"), files(temporary));
   }
 
   private List<String> files(Path folder) throws IOException {

@@ -1,0 +1,68 @@
+package org.graniteffm.runtime.cli;
+
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+import me.tongfei.progressbar.DelegatingProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+
+/** A bar on standard error that shows how many bytes are done. */
+final class TerminalBar implements AutoCloseable {
+  private static final int WIDTH = 80;
+  private static final int INTERVAL_MILLIS = 200;
+  private static final long SMALL = 10_000_000;
+
+  private final PrintWriter err;
+  private final ProgressBar bar;
+
+  private TerminalBar(PrintWriter err, String task, long done, long total) {
+    this.err = err;
+    boolean small = total < SMALL;
+    bar =
+        new ProgressBarBuilder()
+            .setTaskName(task)
+            .setInitialMax(total)
+            .startsFrom(done, Duration.ZERO)
+            .setUnit(small ? " kB" : " MB", small ? 1000 : 1_000_000)
+            .showSpeed()
+            .setStyle(ProgressBarStyle.ASCII)
+            .setUpdateIntervalMillis(INTERVAL_MILLIS)
+            .setConsumer(new DelegatingProgressBarConsumer(this::show, WIDTH - 1))
+            .build();
+  }
+
+  /**
+   * Shows a bar, if there is a terminal and its user wants one.
+   *
+   * @param err takes what is shown
+   * @param environment gives the value of an environment variable, or null
+   * @param task what stands before the bar
+   * @param done bytes done already
+   * @param total bytes in all
+   */
+  static Optional<TerminalBar> show(
+      PrintWriter err, UnaryOperator<String> environment, String task, long done, long total) {
+    return Terminal.isError() && environment.apply("HF_HUB_DISABLE_PROGRESS_BARS") == null
+        ? Optional.of(new TerminalBar(err, task, done, total))
+        : Optional.empty();
+  }
+
+  private void show(String line) {
+    err.print('\r' + line);
+    err.flush();
+  }
+
+  void stepTo(long bytes) {
+    bar.stepTo(bytes);
+  }
+
+  @Override
+  public void close() {
+    bar.close();
+    err.println();
+    err.flush();
+  }
+}
