@@ -17,9 +17,9 @@ import org.graniteffm.runtime.model.Session;
  * Generates text: prompts in, tokens out, one at a time, greedy or sampled; transformers' {@code
  * generate}.
  *
- * <p>A generator holds a session, so it belongs to one caller at a time; its model may be shared. A
- * batch of prompts of different lengths is padded (on the left, as published tokenizers do) and
- * masked by the caller.
+ * <p>A generator holds a session, so it belongs to one caller at a time; its model may be shared.
+ * Prompts of different lengths come as a list, and are padded here; rows of one length come with
+ * the caller's mask, where padding belongs on the left, as published tokenizers do it.
  *
  * <p>Tokens come in one of three ways: {@link #generate} hands each to a listener and waits until
  * that returns; {@link #stream} computes them as they are taken; {@link #publisher} sends a
