@@ -22,6 +22,7 @@ module org.graniteffm.runtime {
   exports org.graniteffm.runtime;
   exports org.graniteffm.runtime.chat;
   exports org.graniteffm.runtime.config;
+  exports org.graniteffm.runtime.demo;
   exports org.graniteffm.runtime.embed;
   exports org.graniteffm.runtime.generate;
   exports org.graniteffm.runtime.hub;
