@@ -65,7 +65,7 @@ final class GenerateCommand implements Callable<Integer> {
 
     @Option(
         names = "--ids",
-        paramLabel = "ID,ID…",
+        paramLabel = "ID",
         split = ",",
         description = "The prompt as token ids.")
     List<Integer> ids;

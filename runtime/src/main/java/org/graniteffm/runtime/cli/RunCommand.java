@@ -68,6 +68,12 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     long start = System.nanoTime();
+    if (arguments.size() > 2) { // the arity is that of each occurrence, and there may be several
+      throw new ParameterException(
+          spec.commandLine(),
+          "one argument too many: '%s'; a prompt of several words is one argument in quotes"
+              .formatted(arguments.get(2)));
+    }
     String prompt = arguments.getLast();
     String name = arguments.size() > 1 ? arguments.getFirst() : null;
     if (name == null && isCheckpoint(prompt)) {

@@ -129,6 +129,12 @@ class RunCommandTest {
   }
 
   @Test
+  void promptWithoutQuotesIsRefused() {
+    CommandLineRun.of("run", "Once", "upon", "a", "time").misused("'a'", "in quotes");
+    CommandLineRun.of("run", "Once", "upon", "--seed", "1", "a").misused("'a'", "in quotes");
+  }
+
+  @Test
   void promptOverTheContextIsRefused() {
     CommandLineRun.of("run", " the".repeat(1100)).failed("1100 tokens", "1024");
   }
