@@ -25,7 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
 
 /** The built-in model does what transformers does with it: text in, tokens, text out. */
-public class DemoModelTest {
+class DemoModelTest {
   @SuppressWarnings("unused") // by the tests' FieldSource
   private static final List<String> TIERS = Tiers.ALL;
 

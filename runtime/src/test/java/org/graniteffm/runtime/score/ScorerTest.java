@@ -11,7 +11,6 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import org.graniteffm.runtime.demo.DemoModel;
-import org.graniteffm.runtime.demo.DemoModelTest;
 import org.graniteffm.runtime.json.JsonReader;
 import org.graniteffm.runtime.model.ForwardInput;
 import org.graniteffm.runtime.model.ForwardOutput;
@@ -29,7 +28,7 @@ class ScorerTest {
   @BeforeAll
   static void load() throws IOException {
     model = GraniteForCausalLM.load(DemoModel.directory());
-    try (InputStream in = DemoModelTest.class.getResourceAsStream("reference.json")) {
+    try (InputStream in = DemoModel.class.getResourceAsStream("reference.json")) {
       passages =
           JsonReader.parseObject(ByteBuffer.wrap(in.readAllBytes()), "reference.json")
               .get("passages");
