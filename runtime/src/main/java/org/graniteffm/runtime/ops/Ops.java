@@ -379,7 +379,7 @@ public final class Ops {
   /**
    * Into how many equal parts the query heads of a key/value head are cut, so that there is work
    * for all threads: a new token has no more slices than there are key/value heads. Each part reads
-   * all keys and values, but they come from memory once.
+   * all keys and values, side by side with the others.
    */
   static int parts(int group, int slices, int workers) {
     int parts = 1;
@@ -906,7 +906,7 @@ public final class Ops {
             out.rowOffset(row) + headOffset,
             out.cols());
       }
-      if (c.mask != null) {
+      if (c.mask != null && hides(sequence, c.past + token)) { // else each row sees itself
         int blind = Math.min(n, leadingHidden(sequence) - c.past - token);
         if (blind > 0) {
           averageValues(sequence, head, firstHead, group, row, blind);
@@ -914,12 +914,15 @@ public final class Ops {
       }
     }
 
+    private boolean hides(int sequence, int key) {
+      return cache.mask.get(ValueLayout.JAVA_BYTE, sequence * cache.maskStride + key) == 0;
+    }
+
     /** Keys hidden from the sequence's start on. */
     private int leadingHidden(int sequence) {
       int count = 0;
       int keys = cache.past + tokens;
-      while (count < keys
-          && cache.mask.get(ValueLayout.JAVA_BYTE, sequence * cache.maskStride + count) == 0) {
+      while (count < keys && hides(sequence, count)) {
         count++;
       }
       return count;
