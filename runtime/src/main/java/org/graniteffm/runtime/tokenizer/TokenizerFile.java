@@ -237,7 +237,11 @@ record TokenizerFile(
           }
           case "byte_fallback" -> {
             if (value != JsonToken.VALUE_NULL && value != JsonToken.VALUE_FALSE) {
-              throw unsupported("model.byte_fallback", parser.getText(), "false");
+              String found = parser.getText();
+              throw unsupported(
+                  "model.byte_fallback",
+                  value == JsonToken.VALUE_STRING ? Names.quote(found) : found,
+                  "false");
             }
           }
           case "vocab" -> vocab();

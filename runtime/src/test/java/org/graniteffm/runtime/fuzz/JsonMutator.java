@@ -195,7 +195,13 @@ final class JsonMutator {
     return '"' + text.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", "\\n") + '"';
   }
 
+  /** What is changed twice can hold itself twice: past this length, the rest is left out. */
+  private static final int LONGEST = 1 << 20;
+
   private static void write(Object node, StringBuilder out) {
+    if (out.length() > LONGEST) {
+      return;
+    }
     switch (node) {
       case JsonObject object -> {
         String separator = "{";
