@@ -28,6 +28,10 @@ public final class Ops {
    */
   static final long ALONE_BYTES = 48 << 10;
 
+  // Up to so many weights stay in a cache while all rows go by, and make no slices of their own.
+  private static final int FEW_WEIGHT_ROWS = 64;
+  private static final long FEW_WEIGHT_BYTES = 256 << 10;
+
   private final Workers workers;
   private final Gemm gemm;
   private final LinearJob linear;
@@ -605,6 +609,7 @@ public final class Ops {
     private float alpha;
     private long bytes;
     private boolean packed;
+    private boolean byRows;
 
     void start(Matrix x, int rows, float alpha) {
       this.x = x;
@@ -636,7 +641,18 @@ public final class Ops {
 
     void runPacked() {
       packed = true;
+      byRows = false;
       Ops.this.run("linear", rows, this, cut());
+    }
+
+    /** Of few weights, as a router's, a slice multiplies all by some rows. */
+    private boolean hasFewWeights() {
+      for (int i = 0; i < count; i++) {
+        if (layers[i].outFeatures() > FEW_WEIGHT_ROWS) {
+          return false;
+        }
+      }
+      return bytes <= FEW_WEIGHT_BYTES;
     }
 
     void run() {
@@ -649,7 +665,8 @@ public final class Ops {
         runPacked();
         return;
       }
-      int slices = cut();
+      byRows = rows > Gemm.GEMV_ROWS && hasFewWeights();
+      int slices = byRows ? Math.ceilDiv(rows, Gemm.GEMV_ROWS) : cut();
       if (rows == 1 && bytes < ALONE_BYTES) {
         for (int slice = 0; slice < slices; slice++) {
           slice(slice, 0);
@@ -661,15 +678,28 @@ public final class Ops {
 
     @Override
     public void slice(int slice, int worker) {
+      if (byRows) {
+        int firstRow = slice * Gemm.GEMV_ROWS;
+        int some = Math.min(Gemm.GEMV_ROWS, rows - firstRow);
+        for (int i = 0; i < count; i++) {
+          multiply(i, 0, layers[i].outFeatures(), firstRow, some, worker);
+        }
+        return;
+      }
       int i = 0;
       while (slice >= firstSlice[i + 1]) {
         i++;
       }
+      int first = (slice - firstSlice[i]) * sliceRows[i];
+      int n = Math.min(sliceRows[i], layers[i].outFeatures() - first);
+      multiply(i, first, n, 0, rows, worker);
+    }
+
+    /** Some weight rows of a layer times some rows of x. */
+    private void multiply(int i, int first, int n, int firstRow, int rowCount, int worker) {
       Linear layer = layers[i];
       Matrix y = outputs[i];
-      int first = (slice - firstSlice[i]) * sliceRows[i];
-      int n = Math.min(sliceRows[i], layer.outFeatures() - first);
-      long yOffset = (long) first * Float.BYTES;
+      long yOffset = y.rowOffset(firstRow) + (long) first * Float.BYTES;
       if (packed) {
         int k = layer.inFeatures();
         Kernels.gemmBf16(
@@ -680,7 +710,7 @@ public final class Ops {
             k,
             x.packed(),
             0,
-            rows,
+            rowCount,
             alpha,
             null,
             0,
@@ -690,14 +720,14 @@ public final class Ops {
             y.segment(),
             yOffset,
             y.cols(),
-            rows,
+            rowCount,
             gemm.scratch(worker));
       } else {
         gemm.multiply(
             x.segment(),
-            0,
+            x.rowOffset(firstRow),
             x.cols(),
-            rows,
+            rowCount,
             layer.weight(),
             first,
             n,
@@ -716,7 +746,7 @@ public final class Ops {
             (long) first * Float.BYTES,
             0,
             alpha,
-            rows,
+            rowCount,
             n);
       }
     }
