@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.ThreadLocalRandom;
+import org.graniteffm.runtime.FileErrors;
 import org.graniteffm.runtime.RegularFile;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.safetensors.Checkpoint;
@@ -232,6 +233,8 @@ final class Saver {
           OutputStream out = Channels.newOutputStream(channel);
           in.transferTo(out);
           channel.force(true);
+        } catch (IOException e) {
+          throw FileErrors.at(file, to.resolve(name), e);
         }
       }
     }
@@ -245,6 +248,8 @@ final class Saver {
     try (FileChannel channel = create(file)) {
       Channels.newOutputStream(channel).write(bytes);
       channel.force(true);
+    } catch (IOException e) {
+      throw FileErrors.at(file, e);
     }
   }
 

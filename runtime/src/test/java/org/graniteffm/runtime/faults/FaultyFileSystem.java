@@ -45,10 +45,24 @@ final class FaultyFileSystem extends FilterFileSystemProvider {
   }
 
   private void operation(String name, Path path) throws IOException {
-    if (--left == 0) {
-      failed = name;
+    if (fails(name)) {
       throw new FileSystemException(String.valueOf(path), null, "fault in " + name);
     }
+  }
+
+  /** What is done to an open file: then the system names none. */
+  private void operation(String name) throws IOException {
+    if (fails(name)) {
+      throw new IOException("fault in " + name);
+    }
+  }
+
+  private boolean fails(String name) {
+    if (--left != 0) {
+      return false;
+    }
+    failed = name;
+    return true;
   }
 
   @Override
@@ -76,13 +90,13 @@ final class FaultyFileSystem extends FilterFileSystemProvider {
     return new FilterInputStream(super.newInputStream(path, options)) {
       @Override
       public int read() throws IOException {
-        operation("read", path);
+        operation("read");
         return super.read();
       }
 
       @Override
       public int read(byte[] bytes, int offset, int length) throws IOException {
-        operation("read", path);
+        operation("read");
         return super.read(bytes, offset, length);
       }
     };
@@ -93,38 +107,35 @@ final class FaultyFileSystem extends FilterFileSystemProvider {
       Path path, Set<? extends OpenOption> options, FileAttribute<?>... attributes)
       throws IOException {
     operation("open", path);
-    return new Channel(super.newFileChannel(path, options, attributes), path);
+    return new Channel(super.newFileChannel(path, options, attributes));
   }
 
   private final class Channel extends FilterFileChannel {
-    private final Path path;
-
-    Channel(FileChannel delegate, Path path) {
+    Channel(FileChannel delegate) {
       super(delegate);
-      this.path = path;
     }
 
     @Override
     public long size() throws IOException {
-      operation("size", path);
+      operation("size");
       return super.size();
     }
 
     @Override
     public int read(ByteBuffer to) throws IOException {
-      operation("read", path);
+      operation("read");
       return super.read(to);
     }
 
     @Override
     public int read(ByteBuffer to, long position) throws IOException {
-      operation("read", path);
+      operation("read");
       return super.read(to, position);
     }
 
     @Override
     public int write(ByteBuffer from) throws IOException {
-      operation("write", path);
+      operation("write");
       if (from.remaining() > 1) { // a disk that fills up takes a part first
         int limit = from.limit();
         from.limit(from.position() + from.remaining() / 2);
@@ -137,13 +148,13 @@ final class FaultyFileSystem extends FilterFileSystemProvider {
 
     @Override
     public void force(boolean metaData) throws IOException {
-      operation("force", path);
+      operation("force");
       super.force(metaData);
     }
 
     @Override
     public MemorySegment map(MapMode mode, long offset, long size, Arena arena) throws IOException {
-      operation("map", path);
+      operation("map");
       return delegate.map(mode, offset, size, arena);
     }
   }
