@@ -9,6 +9,7 @@ import java.io.OutputStream;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -121,6 +122,8 @@ final class Saver {
         throw new FileAlreadyExistsException(
             directory.toString(), null, "is not empty, and nothing is overwritten");
       }
+    } catch (DirectoryIteratorException e) {
+      throw FileErrors.at(directory, e.getCause());
     }
   }
 
@@ -269,7 +272,7 @@ final class Saver {
         }
       }
       Files.delete(folder);
-    } catch (IOException e) {
+    } catch (IOException | DirectoryIteratorException e) {
       cause.addSuppressed(e);
     }
   }

@@ -8,6 +8,8 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.CopyOption;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystems;
 import java.nio.file.LinkOption;
@@ -15,6 +17,7 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileAttribute;
+import java.util.Iterator;
 import java.util.Set;
 import org.apache.lucene.tests.mockfile.FilterFileChannel;
 import org.apache.lucene.tests.mockfile.FilterFileSystemProvider;
@@ -82,6 +85,27 @@ final class FaultyFileSystem extends FilterFileSystemProvider {
   public void move(Path from, Path to, CopyOption... options) throws IOException {
     operation("move", from);
     super.move(from, to, options);
+  }
+
+  @Override
+  public DirectoryStream<Path> newDirectoryStream(
+      Path folder, DirectoryStream.Filter<? super Path> filter) throws IOException {
+    operation("open", folder);
+    DirectoryStream<Path> entries = super.newDirectoryStream(folder, filter);
+    return new DirectoryStream<>() {
+      @Override
+      public Iterator<Path> iterator() {
+        if (fails("list")) {
+          throw new DirectoryIteratorException(new IOException("fault in list"));
+        }
+        return entries.iterator();
+      }
+
+      @Override
+      public void close() throws IOException {
+        entries.close();
+      }
+    };
   }
 
   @Override
