@@ -243,8 +243,8 @@ final class Checks {
             .formatted(name, stride, cols, LIMIT));
   }
 
-  private static IllegalStateException notUsable(String name, MemorySegment segment) {
-    return new IllegalStateException(
+  private static UnusableSegmentException notUsable(String name, MemorySegment segment) {
+    return new UnusableSegmentException(
         segment.scope().isAlive()
             ? name + ": segment is confined to another thread"
             : name + ": segment is closed");

@@ -36,8 +36,8 @@
  *       overlap;
  *   <li>{@link java.lang.IndexOutOfBoundsException}: an operand that does not fit into its segment
  *       at its offset, or an index in an operand that is out of range;
- *   <li>{@link java.lang.IllegalStateException}: a segment that is closed or confined to another
- *       thread;
+ *   <li>{@link org.graniteffm.bindings.UnusableSegmentException}, an {@code IllegalStateException}:
+ *       a segment that is closed or confined to another thread;
  *   <li>{@link java.lang.NullPointerException}: a segment that is null, unless it is said to be
  *       optional;
  *   <li>{@link org.graniteffm.bindings.NativeLibraryException} and {@link

@@ -253,7 +253,7 @@ class RefusalTest {
       for (Arena arena : List.of(Arena.ofConfined(), Arena.ofShared())) {
         MemorySegment closed = arena.allocate(operand.bytes(), 8);
         arena.close();
-        RuntimeException e = call.with(operand, closed, 0).refused(IllegalStateException.class);
+        RuntimeException e = call.with(operand, closed, 0).refused(UnusableSegmentException.class);
         assertNames(operand.name() + ": segment is closed", e);
       }
     }
@@ -267,7 +267,7 @@ class RefusalTest {
     other.start();
     other.join();
     try (Call call = new Call(specimen).with(operand, theirs[0], 0)) {
-      assertNames(operand.name(), call.refused(IllegalStateException.class));
+      assertNames(operand.name(), call.refused(UnusableSegmentException.class));
     }
   }
 

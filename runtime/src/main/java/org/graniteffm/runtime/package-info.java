@@ -10,7 +10,9 @@
  * org.graniteffm.runtime.ModelFormatException} for files whose content is wrong, its subclass
  * {@link org.graniteffm.runtime.UnsupportedModelException} for files that ask for what is not
  * supported, {@link org.graniteffm.runtime.ClosedException} and {@link
- * org.graniteffm.runtime.ConcurrentUseException} for objects that are gone or in use, {@link
+ * org.graniteffm.runtime.ConcurrentUseException} for objects that are gone or in use (operations on
+ * a tensor that is gone throw what the bindings do, {@link
+ * org.graniteffm.bindings.UnusableSegmentException}), {@link
  * org.graniteffm.runtime.InsufficientMemoryException} for memory that cannot be had, and {@link
  * org.graniteffm.runtime.Names} to put a stranger's words into a message.
  *

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.graniteffm.runtime.FileErrors;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.UnsupportedModelException;
@@ -113,6 +114,8 @@ public final class ChatTemplate {
     byte[] bytes;
     try (var in = Files.newInputStream(file)) {
       bytes = in.readNBytes(4 * Template.LONGEST + 1); // four bytes a character at most
+    } catch (IOException e) {
+      throw FileErrors.at(file, e);
     }
     try {
       return StandardCharsets.UTF_8

@@ -11,6 +11,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.graniteffm.runtime.FileErrors;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.json.JsonFields;
@@ -56,6 +57,8 @@ final class Inputs {
           prompts.add(parse(line.toByteArray(), source, textField));
         }
       }
+    } catch (IOException e) {
+      throw FileErrors.at(file, e);
     }
     if (prompts.isEmpty()) {
       throw new ModelFormatException(file + ": is empty, expected a JSON object on each line");

@@ -135,6 +135,7 @@ public final class Main implements Callable<Integer> {
             .setUsageHelpWidth(100)
             .setUsageHelpAutoWidth(terminal)
             .setUnmatchedOptionsArePositionalParams(false)
+            .setExpandAtFiles(false) // a prompt may begin with @, and is anybody's
             .setParameterExceptionHandler((e, given) -> usage(e))
             .setExecutionExceptionHandler((e, failed, result) -> failed(failed, e));
     for (CommandLine command : commandLine.getSubcommands().values()) {

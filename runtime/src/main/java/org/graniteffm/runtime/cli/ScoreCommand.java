@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.graniteffm.runtime.FileErrors;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
@@ -148,6 +149,8 @@ final class ScoreCommand implements Callable<Integer> {
     byte[] bytes;
     try (var in = Files.newInputStream(text)) {
       bytes = in.readNBytes((int) LONGEST_FILE + 1);
+    } catch (IOException e) {
+      throw FileErrors.at(text, e);
     }
     if (bytes.length > LONGEST_FILE) {
       throw new ModelFormatException(

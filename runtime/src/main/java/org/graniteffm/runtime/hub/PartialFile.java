@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.graniteffm.runtime.FileErrors;
 
 /**
  * A file that is being fetched in parts, over several connections and perhaps in several attempts.
@@ -137,7 +138,7 @@ final class PartialFile implements Closeable {
     data.truncate(0);
     ByteBuffer bytes = buffer(HEADER + done.length * Long.BYTES);
     bytes.putLong(MAGIC).putLong(size).putLong(partSize);
-    writeFully(journal, bytes.position(0), 0);
+    writeFully(journalPath, journal, bytes.position(0), 0);
     journal.truncate(bytes.capacity());
     Arrays.fill(done, 0);
     Arrays.fill(recorded, 0);
@@ -147,11 +148,15 @@ final class PartialFile implements Closeable {
     return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  private static void writeFully(FileChannel channel, ByteBuffer bytes, long position)
+  private static void writeFully(Path path, FileChannel channel, ByteBuffer bytes, long position)
       throws IOException {
     long at = position;
-    while (bytes.hasRemaining()) {
-      at += channel.write(bytes, at);
+    try {
+      while (bytes.hasRemaining()) {
+        at += channel.write(bytes, at);
+      }
+    } catch (IOException e) {
+      throw FileErrors.at(path, e);
     }
   }
 
@@ -204,7 +209,7 @@ final class PartialFile implements Closeable {
   /** Appends to a part; no more than is missing. */
   void append(int part, ByteBuffer bytes) throws IOException {
     int count = bytes.remaining();
-    writeFully(data, bytes, position(part));
+    writeFully(path, data, bytes, position(part));
     done[part] += count;
     if (done[part] - recorded[part] >= UNRECORDED || isDone(part)) {
       record(part);
@@ -213,7 +218,7 @@ final class PartialFile implements Closeable {
 
   private void record(int part) throws IOException {
     ByteBuffer bytes = buffer(Long.BYTES).putLong(0, done[part]);
-    writeFully(journal, bytes, HEADER + (long) part * Long.BYTES);
+    writeFully(journalPath, journal, bytes, HEADER + (long) part * Long.BYTES);
     recorded[part] = done[part];
   }
 
@@ -247,7 +252,11 @@ final class PartialFile implements Closeable {
 
   /** Gives the complete file its name; what had it before is replaced. */
   void place(Path blob) throws IOException {
-    data.force(true);
+    try {
+      data.force(true);
+    } catch (IOException e) {
+      throw FileErrors.at(path, e);
+    }
     close();
     try {
       Files.move(path, blob, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);

@@ -21,6 +21,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import org.graniteffm.runtime.FileErrors;
 import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
@@ -142,6 +143,8 @@ public final class JsonReader {
             Names.path(file) + ": grew past the limit of " + limit + " bytes");
       }
       return bytes;
+    } catch (IOException e) {
+      throw FileErrors.at(file, e);
     }
   }
 

@@ -9,6 +9,7 @@ import java.io.OutputStream;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -24,6 +25,7 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.ThreadLocalRandom;
+import org.graniteffm.runtime.FileErrors;
 import org.graniteffm.runtime.RegularFile;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.safetensors.Checkpoint;
@@ -120,6 +122,8 @@ final class Saver {
         throw new FileAlreadyExistsException(
             directory.toString(), null, "is not empty, and nothing is overwritten");
       }
+    } catch (DirectoryIteratorException e) {
+      throw FileErrors.at(directory, e.getCause());
     }
   }
 
@@ -232,6 +236,8 @@ final class Saver {
           OutputStream out = Channels.newOutputStream(channel);
           in.transferTo(out);
           channel.force(true);
+        } catch (IOException e) {
+          throw FileErrors.at(file, to.resolve(name), e);
         }
       }
     }
@@ -245,6 +251,8 @@ final class Saver {
     try (FileChannel channel = create(file)) {
       Channels.newOutputStream(channel).write(bytes);
       channel.force(true);
+    } catch (IOException e) {
+      throw FileErrors.at(file, e);
     }
   }
 
@@ -264,7 +272,7 @@ final class Saver {
         }
       }
       Files.delete(folder);
-    } catch (IOException e) {
+    } catch (IOException | DirectoryIteratorException e) {
       cause.addSuppressed(e);
     }
   }

@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.graniteffm.runtime.ClosedException;
+import org.graniteffm.runtime.FileErrors;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.UnsupportedModelException;
@@ -298,7 +299,7 @@ public final class Checkpoint implements AutoCloseable {
                     Names.path(directory), lookedFor, Names.quote(entry.getFileName().toString())));
       }
     } catch (DirectoryIteratorException e) {
-      throw e.getCause();
+      throw FileErrors.at(directory, e.getCause());
     }
     return new NoSuchFileException(Names.path(directory), null, "no checkpoint: " + lookedFor);
   }

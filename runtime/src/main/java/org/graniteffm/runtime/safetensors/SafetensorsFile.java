@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
 import org.graniteffm.bindings.MappedFiles;
+import org.graniteffm.runtime.FileErrors;
 import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
@@ -121,6 +122,8 @@ public final class SafetensorsFile {
           Collections.unmodifiableMap(tensors),
           header.metadata(),
           byteSize);
+    } catch (IOException e) {
+      throw FileErrors.at(file, e);
     } catch (OutOfMemoryError e) {
       throw new InsufficientMemoryException(Names.path(file) + ": its header", before.size(), e);
     }

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.LongConsumer;
+import org.graniteffm.runtime.FileErrors;
 import org.graniteffm.runtime.InsufficientMemoryException;
 import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.UnsupportedModelException;
@@ -125,7 +126,10 @@ public final class SafetensorsWriter {
       remove(temporary, e);
       throw new InsufficientMemoryException(
           Names.path(file) + ": a buffer to write it", TensorOutput.BUFFER_BYTES, e);
-    } catch (IOException | RuntimeException | Error e) {
+    } catch (IOException e) {
+      remove(temporary, e);
+      throw FileErrors.at(file, e);
+    } catch (RuntimeException | Error e) {
       remove(temporary, e);
       throw e;
     }

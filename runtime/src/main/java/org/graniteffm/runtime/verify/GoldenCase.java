@@ -3,6 +3,7 @@ package org.graniteffm.runtime.verify;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,6 +16,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.graniteffm.runtime.FileErrors;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.json.JsonFields;
@@ -117,6 +119,8 @@ public record GoldenCase(
                 .formatted(directory, FILE));
       }
       return cases;
+    } catch (UncheckedIOException e) {
+      throw FileErrors.at(directory, e.getCause());
     }
   }
 

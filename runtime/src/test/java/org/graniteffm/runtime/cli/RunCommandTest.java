@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.graniteffm.bindings.NativeLibraries;
 import org.graniteffm.runtime.demo.DemoModel;
@@ -102,6 +103,14 @@ class RunCommandTest {
   @Test
   void emptyPromptStartsFromTheStartToken() {
     CommandLineRun.of("run", "", "--max-new-tokens", "2").done();
+  }
+
+  /** Prompts are anybody's: none may name a file to be read in its place. */
+  @Test
+  void promptThatBeginsWithAnAtIsText() throws IOException {
+    String prompt = "@" + Files.writeString(temporary.resolve("other"), "Twice");
+    String said = CommandLineRun.of("run", prompt, "--max-new-tokens", "1").done();
+    assertTrue(said.startsWith(prompt), said);
   }
 
   @Test

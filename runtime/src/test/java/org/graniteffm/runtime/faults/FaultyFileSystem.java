@@ -8,6 +8,8 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.CopyOption;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystems;
 import java.nio.file.LinkOption;
@@ -15,6 +17,7 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileAttribute;
+import java.util.Iterator;
 import java.util.Set;
 import org.apache.lucene.tests.mockfile.FilterFileChannel;
 import org.apache.lucene.tests.mockfile.FilterFileSystemProvider;
@@ -45,10 +48,24 @@ final class FaultyFileSystem extends FilterFileSystemProvider {
   }
 
   private void operation(String name, Path path) throws IOException {
-    if (--left == 0) {
-      failed = name;
+    if (fails(name)) {
       throw new FileSystemException(String.valueOf(path), null, "fault in " + name);
     }
+  }
+
+  /** What is done to an open file: then the system names none. */
+  private void operation(String name) throws IOException {
+    if (fails(name)) {
+      throw new IOException("fault in " + name);
+    }
+  }
+
+  private boolean fails(String name) {
+    if (--left != 0) {
+      return false;
+    }
+    failed = name;
+    return true;
   }
 
   @Override
@@ -71,18 +88,39 @@ final class FaultyFileSystem extends FilterFileSystemProvider {
   }
 
   @Override
+  public DirectoryStream<Path> newDirectoryStream(
+      Path folder, DirectoryStream.Filter<? super Path> filter) throws IOException {
+    operation("open", folder);
+    DirectoryStream<Path> entries = super.newDirectoryStream(folder, filter);
+    return new DirectoryStream<>() {
+      @Override
+      public Iterator<Path> iterator() {
+        if (fails("list")) {
+          throw new DirectoryIteratorException(new IOException("fault in list"));
+        }
+        return entries.iterator();
+      }
+
+      @Override
+      public void close() throws IOException {
+        entries.close();
+      }
+    };
+  }
+
+  @Override
   public InputStream newInputStream(Path path, OpenOption... options) throws IOException {
     operation("open", path);
     return new FilterInputStream(super.newInputStream(path, options)) {
       @Override
       public int read() throws IOException {
-        operation("read", path);
+        operation("read");
         return super.read();
       }
 
       @Override
       public int read(byte[] bytes, int offset, int length) throws IOException {
-        operation("read", path);
+        operation("read");
         return super.read(bytes, offset, length);
       }
     };
@@ -93,38 +131,35 @@ final class FaultyFileSystem extends FilterFileSystemProvider {
       Path path, Set<? extends OpenOption> options, FileAttribute<?>... attributes)
       throws IOException {
     operation("open", path);
-    return new Channel(super.newFileChannel(path, options, attributes), path);
+    return new Channel(super.newFileChannel(path, options, attributes));
   }
 
   private final class Channel extends FilterFileChannel {
-    private final Path path;
-
-    Channel(FileChannel delegate, Path path) {
+    Channel(FileChannel delegate) {
       super(delegate);
-      this.path = path;
     }
 
     @Override
     public long size() throws IOException {
-      operation("size", path);
+      operation("size");
       return super.size();
     }
 
     @Override
     public int read(ByteBuffer to) throws IOException {
-      operation("read", path);
+      operation("read");
       return super.read(to);
     }
 
     @Override
     public int read(ByteBuffer to, long position) throws IOException {
-      operation("read", path);
+      operation("read");
       return super.read(to, position);
     }
 
     @Override
     public int write(ByteBuffer from) throws IOException {
-      operation("write", path);
+      operation("write");
       if (from.remaining() > 1) { // a disk that fills up takes a part first
         int limit = from.limit();
         from.limit(from.position() + from.remaining() / 2);
@@ -137,13 +172,13 @@ final class FaultyFileSystem extends FilterFileSystemProvider {
 
     @Override
     public void force(boolean metaData) throws IOException {
-      operation("force", path);
+      operation("force");
       super.force(metaData);
     }
 
     @Override
     public MemorySegment map(MapMode mode, long offset, long size, Arena arena) throws IOException {
-      operation("map", path);
+      operation("map");
       return delegate.map(mode, offset, size, arena);
     }
   }

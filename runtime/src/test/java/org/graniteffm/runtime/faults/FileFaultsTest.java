@@ -134,6 +134,26 @@ class FileFaultsTest {
   }
 
   @Test
+  void emptyFolderStaysEmptyUntilAllIsSaved() throws IOException {
+    Path parent = Files.createDirectory(folder.resolve("parent"));
+    Path out = Files.createDirectory(parent.resolve("out"));
+    try (GraniteForCausalLM model =
+        GraniteForCausalLM.load(GoldenFolders.bundled().resolve("granite_sharded"))) {
+      Set<String> failed =
+          failEach(
+              () -> model.save(faults.path(out), SaveOptions.defaults()),
+              done -> {
+                assertEquals(List.of("out"), names(parent));
+                assertEquals(done, !names(out).isEmpty());
+                for (String name : names(out)) {
+                  Files.delete(out.resolve(name));
+                }
+              });
+      assertTrue(failed.containsAll(Set.of("list", "open", "write")), failed::toString);
+    }
+  }
+
+  @Test
   void oldFileIsWholeUntilTheNewOneIs() throws IOException {
     Path inner = Files.createDirectory(folder.resolve("inner"));
     Path file = inner.resolve("w.safetensors");
