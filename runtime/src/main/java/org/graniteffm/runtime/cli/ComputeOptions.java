@@ -5,9 +5,12 @@ import java.nio.file.Path;
 import org.graniteffm.bindings.NativeLibraries;
 import org.graniteffm.bindings.UnsupportedIsaException;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
+import org.graniteffm.runtime.model.GranitePreTrainedModel;
+import org.graniteffm.runtime.model.LoadOptions;
 import org.graniteffm.runtime.model.Precision;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.FileAccess;
+import org.graniteffm.runtime.safetensors.LoadListener;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -106,7 +109,34 @@ final class ComputeOptions {
    * @throws IOException if it cannot be opened
    */
   GraniteForCausalLM load(Path folder) throws IOException {
-    return GraniteForCausalLM.load(folder, workers(), access()).withPrecision(precision);
+    try (FileBar bar = bar()) {
+      return GraniteForCausalLM.load(folder, options(bar)).withPrecision(precision);
+    }
+  }
+
+  /**
+   * Opens a model, with or without a head, to compute as these options say.
+   *
+   * @param folder its checkpoint folder
+   * @return the model, to be closed
+   * @throws IOException if it cannot be opened
+   */
+  GranitePreTrainedModel open(Path folder) throws IOException {
+    try (FileBar bar = bar()) {
+      return GranitePreTrainedModel.open(folder, options(bar)).withPrecision(precision);
+    }
+  }
+
+  /** Mapping takes no time that is worth a bar. */
+  private FileBar bar() {
+    return new FileBar(
+        command.commandLine().getErr(),
+        "loading",
+        disableMmap && TerminalBar.isWanted(System::getenv));
+  }
+
+  private LoadOptions options(LoadListener listener) {
+    return LoadOptions.defaults().with(workers()).with(access()).with(listener);
   }
 
   /**

@@ -8,14 +8,13 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.config.ConfigStyle;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.model.GranitePreTrainedModel;
+import org.graniteffm.runtime.model.LoadOptions;
 import org.graniteffm.runtime.model.ResizeOptions;
 import org.graniteffm.runtime.model.SaveOptions;
-import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.Checkpoint;
 import org.graniteffm.runtime.tensor.DType;
 import picocli.CommandLine.Command;
@@ -133,7 +132,9 @@ final class ConvertCommand implements Callable<Integer> {
     checkPositive("--resize-token-embeddings", newNumTokens);
     checkPositive("--pad-to-multiple-of", padToMultipleOf);
     try (GranitePreTrainedModel model = open(models.locate(modelName), options.dtype());
-        SaveBar bar = new SaveBar(spec.commandLine().getErr(), Names.path(name(out)))) {
+        FileBar bar =
+            new FileBar(
+                spec.commandLine().getErr(), "saving", TerminalBar.isWanted(System::getenv))) {
       save(model, options, bar);
     }
     try (Checkpoint saved = Checkpoint.open(out)) {
@@ -151,18 +152,14 @@ final class ConvertCommand implements Callable<Integer> {
     return Main.DONE;
   }
 
-  private static Path name(Path folder) {
-    return folder.getFileName() == null ? folder : folder.getFileName(); // a root has none
-  }
-
   private GranitePreTrainedModel open(Path folder, DType dtype) throws IOException {
     return randomWeights
         ? GraniteForCausalLM.random(
             GraniteConfig.load(folder), Objects.requireNonNullElse(dtype, DType.F32), seed)
-        : GranitePreTrainedModel.open(folder, Workers.shared());
+        : GranitePreTrainedModel.open(folder, LoadOptions.defaults());
   }
 
-  private void save(GranitePreTrainedModel model, SaveOptions options, SaveBar bar)
+  private void save(GranitePreTrainedModel model, SaveOptions options, FileBar bar)
       throws IOException {
     if (newNumTokens == null && padToMultipleOf == null) {
       model.save(out, options, bar);

@@ -114,9 +114,7 @@ final class EmbedCommand implements Callable<Integer> {
     List<Inputs.Prompt> given = given(); // all of it is checked before the model is loaded
     Path folder = locate();
     compute.apply();
-    try (GranitePreTrainedModel opened =
-            GranitePreTrainedModel.open(folder, compute.workers(), compute.access())
-                .withPrecision(compute.precision());
+    try (GranitePreTrainedModel opened = compute.open(folder);
         Tokenizer tokenizer = Prompts.tokenizer(folder)) {
       Batch batch = new Batch(headless(opened), pooling, tokenizer);
       if (given.isEmpty()) {

@@ -112,9 +112,7 @@ final class ForwardCommand implements Callable<Integer> {
     // Shared, for the workers read embeddings from it.
     try (Arena arena = Arena.ofShared()) {
       TensorSource source = TensorSource.open(inputs, arena);
-      try (GranitePreTrainedModel granite =
-          GranitePreTrainedModel.open(models.locate(model), compute.workers(), compute.access())
-              .withPrecision(compute.precision())) {
+      try (GranitePreTrainedModel granite = compute.open(models.locate(model))) {
         forward(granite, source, arena);
       }
     }

@@ -18,7 +18,15 @@ final class TerminalBar implements AutoCloseable {
   private final PrintWriter err;
   private final ProgressBar bar;
 
-  private TerminalBar(PrintWriter err, String task, long done, long total) {
+  /**
+   * Shows a bar.
+   *
+   * @param err takes what is shown
+   * @param task what stands before the bar
+   * @param done bytes done already
+   * @param total bytes in all
+   */
+  TerminalBar(PrintWriter err, String task, long done, long total) {
     this.err = err;
     boolean small = total < SMALL;
     bar =
@@ -35,7 +43,7 @@ final class TerminalBar implements AutoCloseable {
   }
 
   /**
-   * Shows a bar, if there is a terminal and its user wants one.
+   * Shows a bar, if it is wanted.
    *
    * @param err takes what is shown
    * @param environment gives the value of an environment variable, or null
@@ -45,9 +53,18 @@ final class TerminalBar implements AutoCloseable {
    */
   static Optional<TerminalBar> show(
       PrintWriter err, UnaryOperator<String> environment, String task, long done, long total) {
-    return Terminal.isError() && environment.apply("HF_HUB_DISABLE_PROGRESS_BARS") == null
+    return isWanted(environment)
         ? Optional.of(new TerminalBar(err, task, done, total))
         : Optional.empty();
+  }
+
+  /**
+   * Whether standard error is a terminal whose user wants bars.
+   *
+   * @param environment gives the value of an environment variable, or null
+   */
+  static boolean isWanted(UnaryOperator<String> environment) {
+    return Terminal.isError() && environment.apply("HF_HUB_DISABLE_PROGRESS_BARS") == null;
   }
 
   private void show(String line) {
@@ -59,6 +76,14 @@ final class TerminalBar implements AutoCloseable {
     bar.stepTo(bytes);
   }
 
+  /** Ends the bar, and leaves nothing of it. */
+  void erase() {
+    bar.close();
+    show(" ".repeat(WIDTH - 1));
+    show("");
+  }
+
+  /** Ends the bar, which stays. */
   @Override
   public void close() {
     bar.close();

@@ -5,7 +5,6 @@ import java.nio.file.Path;
 import org.graniteffm.runtime.ClosedException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.ops.Workers;
-import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.tensor.DType;
 
 /**
@@ -29,11 +28,11 @@ public final class GraniteModel extends GranitePreTrainedModel {
    * @throws IOException if a file cannot be read
    */
   public static GraniteModel load(Path directory) throws IOException {
-    return load(directory, Workers.shared());
+    return load(directory, LoadOptions.defaults());
   }
 
   /**
-   * Opens a checkpoint folder, as {@link #load(Path)} does.
+   * Opens a checkpoint folder as {@link #load(Path)} does, to compute with other threads.
    *
    * @param directory holds config.json and model.safetensors, or an index and its shards
    * @param workers the threads to compute with; not closed with the model
@@ -45,15 +44,15 @@ public final class GraniteModel extends GranitePreTrainedModel {
    * @throws IOException if a file cannot be read
    */
   public static GraniteModel load(Path directory, Workers workers) throws IOException {
-    return load(directory, workers, FileAccess.MAPPED);
+    return load(directory, LoadOptions.defaults().with(workers));
   }
 
   /**
    * Opens a checkpoint folder. If it throws, nothing stays open, mapped or allocated.
    *
-   * @param directory holds config.json and model.safetensors, or an index and its shards
-   * @param workers the threads to compute with; not closed with the model
-   * @param access whether the weights are mapped, or copied into memory
+   * @param directory holds config.json, unless the options do, and model.safetensors, or an index
+   *     and its shards
+   * @param options threads, mapped or copied, another configuration, and who is told how it goes
    * @return the model
    * @throws org.graniteffm.runtime.ModelFormatException if a file's content is malformed or does
    *     not fit the config
@@ -63,28 +62,8 @@ public final class GraniteModel extends GranitePreTrainedModel {
    * @throws org.graniteffm.runtime.InsufficientMemoryException if there is no memory for a copy, or
    *     for what the files declare
    */
-  public static GraniteModel load(Path directory, Workers workers, FileAccess access)
-      throws IOException {
-    return new GraniteModel(OpenModel.load(directory, workers, access, false));
-  }
-
-  /**
-   * Opens a checkpoint folder with another configuration than its own, such as one {@linkplain
-   * GraniteConfig#toBuilder made from that} with other rotary positions.
-   *
-   * @param directory holds model.safetensors, or an index and its shards
-   * @param config whose shapes are those of the weights
-   * @param workers the threads to compute with; not closed with the model
-   * @return the model
-   * @throws org.graniteffm.runtime.ModelFormatException if a file's content is malformed or does
-   *     not fit the config
-   * @throws org.graniteffm.runtime.UnsupportedModelException if the checkpoint asks for what this
-   *     library does not do
-   * @throws IOException if a file cannot be read
-   */
-  public static GraniteModel load(Path directory, GraniteConfig config, Workers workers)
-      throws IOException {
-    return new GraniteModel(OpenModel.load(directory, config, workers, FileAccess.MAPPED, false));
+  public static GraniteModel load(Path directory, LoadOptions options) throws IOException {
+    return new GraniteModel(OpenModel.load(directory, options, false));
   }
 
   /**

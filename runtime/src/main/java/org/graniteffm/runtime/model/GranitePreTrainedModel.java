@@ -8,7 +8,6 @@ import org.graniteffm.runtime.ClosedException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.Checkpoint;
-import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.tensor.DType;
 
 /**
@@ -31,35 +30,20 @@ public abstract sealed class GranitePreTrainedModel implements AutoCloseable
    * so, else as a language model.
    *
    * @param directory holds config.json and model.safetensors, or an index and its shards
-   * @param workers the threads to compute with; not closed with the model
+   * @param options threads, mapped or copied, another configuration, and who is told how it goes
    * @return the model
    * @throws org.graniteffm.runtime.ModelFormatException if a file's content is malformed or does
    *     not fit the config
    * @throws org.graniteffm.runtime.UnsupportedModelException if the checkpoint asks for what this
    *     library does not do
    * @throws IOException if a file cannot be read
-   */
-  public static GranitePreTrainedModel open(Path directory, Workers workers) throws IOException {
-    return open(directory, workers, FileAccess.MAPPED);
-  }
-
-  /**
-   * Opens a checkpoint folder, as {@link #open(Path, Workers)} does.
-   *
-   * @param directory holds config.json and model.safetensors, or an index and its shards
-   * @param workers the threads to compute with; not closed with the model
-   * @param access whether the weights are mapped, or copied into memory
-   * @return the model
-   * @throws org.graniteffm.runtime.ModelFormatException if a file's content is malformed or does
-   *     not fit the config
-   * @throws IOException if a file cannot be read
    * @throws org.graniteffm.runtime.InsufficientMemoryException if there is no memory for a copy
    */
-  public static GranitePreTrainedModel open(Path directory, Workers workers, FileAccess access)
+  public static GranitePreTrainedModel open(Path directory, LoadOptions options)
       throws IOException {
-    return isSavedWithoutHead(GraniteConfig.load(directory))
-        ? GraniteModel.load(directory, workers, access)
-        : GraniteForCausalLM.load(directory, workers, access);
+    return isSavedWithoutHead(options.configOf(directory))
+        ? GraniteModel.load(directory, options)
+        : GraniteForCausalLM.load(directory, options);
   }
 
   static boolean isSavedWithoutHead(GraniteConfig config) {

@@ -35,23 +35,18 @@ record OpenModel(
     Lease lease) {
   private static final Logger LOGGER = System.getLogger("org.graniteffm.runtime.model");
 
-  static OpenModel load(Path directory, Workers workers, FileAccess access, boolean withHead)
-      throws IOException {
+  static OpenModel load(Path directory, LoadOptions options, boolean withHead) throws IOException {
     // Linking the kernels takes as long as reading the files, so both are done at once; a failure
     // is remembered.
     Thread.ofPlatform().daemon().name("granite-link").start(OpenModel::linkEarly);
-    return load(directory, GraniteConfig.load(directory), workers, access, withHead);
-  }
-
-  static OpenModel load(
-      Path directory, GraniteConfig config, Workers workers, FileAccess access, boolean withHead)
-      throws IOException {
+    GraniteConfig config = options.configOf(directory);
     LoadEvent event = new LoadEvent();
     event.begin();
     if (withHead) {
       checkArchitectures(directory, config);
     }
-    OpenModel open = bind(config, Checkpoint.open(directory, access), workers, withHead);
+    Checkpoint checkpoint = Checkpoint.open(directory, options.access(), options.listener());
+    OpenModel open = bind(config, checkpoint, options.workers(), withHead);
     event.end();
     if (event.shouldCommit()) {
       event.model = directory.toString();
@@ -59,7 +54,7 @@ record OpenModel(
       event.bytes = open.checkpoint().byteSize();
       event.commit();
     }
-    log(directory, open, access);
+    log(directory, open, options.access());
     return open;
   }
 

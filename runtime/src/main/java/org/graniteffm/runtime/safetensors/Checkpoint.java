@@ -205,6 +205,25 @@ public final class Checkpoint implements AutoCloseable {
    *     file declares, or for a copy of it
    */
   public static Checkpoint open(Path directory, FileAccess access) throws IOException {
+    return open(directory, access, (_, _) -> {});
+  }
+
+  /**
+   * Opens a folder as {@link #open(Path, FileAccess)} does, and tells how it goes.
+   *
+   * @param directory likewise
+   * @param access likewise
+   * @param listener told of each file, and of each piece of a copy
+   * @return likewise
+   * @throws NoSuchFileException likewise
+   * @throws NotDirectoryException likewise
+   * @throws UnsupportedModelException likewise
+   * @throws ModelFormatException likewise
+   * @throws IOException likewise
+   * @throws org.graniteffm.runtime.InsufficientMemoryException likewise
+   */
+  public static Checkpoint open(Path directory, FileAccess access, LoadListener listener)
+      throws IOException {
     checkDirectory(directory);
     Path single = directory.resolve(SINGLE);
     Path index = directory.resolve(INDEX);
@@ -213,9 +232,9 @@ public final class Checkpoint implements AutoCloseable {
     try {
       Checkpoint checkpoint;
       if (isThere(single)) {
-        checkpoint = openSingle(directory, single, arena, access);
+        checkpoint = openSingle(directory, single, arena, access, listener);
       } else if (isThere(index)) {
-        checkpoint = openSharded(directory, ShardIndex.read(index), arena, access);
+        checkpoint = openSharded(directory, ShardIndex.read(index), arena, access, listener);
       } else {
         throw nothingIn(directory);
       }
@@ -266,20 +285,24 @@ public final class Checkpoint implements AutoCloseable {
     }
   }
 
-  private static Checkpoint openSingle(Path directory, Path single, Arena arena, FileAccess access)
+  private static Checkpoint openSingle(
+      Path directory, Path single, Arena arena, FileAccess access, LoadListener listener)
       throws IOException {
-    SafetensorsFile file = SafetensorsFile.open(single, arena, access);
+    LoadProgress progress = LoadProgress.of(List.of(single), listener);
+    SafetensorsFile file = SafetensorsFile.open(single, arena, access, progress::add);
     Map<String, SafetensorsFile> fileOf = LinkedHashMap.newLinkedHashMap(file.tensors().size());
     file.tensors().keySet().forEach(name -> fileOf.put(name, file));
     return new Checkpoint(directory, arena, List.of(file), fileOf);
   }
 
   private static Checkpoint openSharded(
-      Path directory, ShardIndex index, Arena arena, FileAccess access) throws IOException {
+      Path directory, ShardIndex index, Arena arena, FileAccess access, LoadListener listener)
+      throws IOException {
+    LoadProgress progress = LoadProgress.of(index.shards().values(), listener);
     List<SafetensorsFile> files = new ArrayList<>();
     Map<String, SafetensorsFile> fileOf = new LinkedHashMap<>();
     for (Map.Entry<String, Path> shard : index.shards().entrySet()) {
-      SafetensorsFile file = SafetensorsFile.open(shard.getValue(), arena, access);
+      SafetensorsFile file = SafetensorsFile.open(shard.getValue(), arena, access, progress::add);
       index.checkHolds(shard.getKey(), file.tensors().keySet());
       file.tensors().keySet().forEach(name -> fileOf.put(name, file));
       files.add(file);

@@ -12,6 +12,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.LongConsumer;
 import org.graniteffm.bindings.MappedFiles;
 import org.graniteffm.runtime.FileErrors;
 import org.graniteffm.runtime.InsufficientMemoryException;
@@ -90,6 +91,12 @@ public final class SafetensorsFile {
    * @throws IllegalStateException if the arena is closed
    */
   public static SafetensorsFile open(Path file, Arena arena, FileAccess access) throws IOException {
+    return open(file, arena, access, _ -> {});
+  }
+
+  /** Tells how many bytes are done, step by step, as {@link LoadListener} has it. */
+  static SafetensorsFile open(Path file, Arena arena, FileAccess access, LongConsumer step)
+      throws IOException {
     Objects.requireNonNull(arena, "arena");
     FileState before = FileState.of(file);
     Path realPath = file.toRealPath();
@@ -100,14 +107,17 @@ public final class SafetensorsFile {
         throw changed(file);
       }
       Header header = Header.read(channel, size, Names.path(file));
+      step.accept(header.dataStart());
       long byteSize = size - header.dataStart();
       boolean mapped = access == FileAccess.MAPPED;
       // Mapping fails, rather than maps too little, if the file was cut short since.
       MemorySegment data =
           mapped
               ? MappedFiles.mapReadOnly(channel, header.dataStart(), byteSize, arena)
-              : copy(channel, header.dataStart(), byteSize, arena, file);
-      if (!mapped && !FileState.of(file).equals(state)) {
+              : copy(channel, header.dataStart(), byteSize, arena, file, step);
+      if (mapped) {
+        step.accept(byteSize);
+      } else if (!FileState.of(file).equals(state)) {
         throw changed(file); // what was read may be of both versions
       }
       Map<String, Tensor> tensors = LinkedHashMap.newLinkedHashMap(header.tensors().size());
@@ -134,7 +144,8 @@ public final class SafetensorsFile {
   }
 
   private static MemorySegment copy(
-      FileChannel channel, long position, long size, Arena arena, Path file) throws IOException {
+      FileChannel channel, long position, long size, Arena arena, Path file, LongConsumer step)
+      throws IOException {
     MemorySegment data = NativeMemory.allocate(arena, size, Names.path(file) + ": a copy of it");
     for (long done = 0; done < size; ) {
       ByteBuffer block = data.asSlice(done, Math.min(COPY_BYTES, size - done)).asByteBuffer();
@@ -143,6 +154,7 @@ public final class SafetensorsFile {
         throw new ModelFormatException(Names.path(file) + ": cut short while its data was read");
       }
       done += count;
+      step.accept(count);
     }
     return data.asReadOnly();
   }

@@ -27,6 +27,7 @@ import org.graniteffm.runtime.model.ForwardInput;
 import org.graniteffm.runtime.model.ForwardOutput;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.model.KvCache;
+import org.graniteffm.runtime.model.LoadOptions;
 import org.graniteffm.runtime.model.Precision;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.FileAccess;
@@ -140,7 +141,8 @@ public final class Verifier {
     private GraniteForCausalLM model() throws IOException {
       if (model == null) {
         model =
-            GraniteForCausalLM.load(goldenCase.directory(), workers, access)
+            GraniteForCausalLM.load(
+                    goldenCase.directory(), LoadOptions.defaults().with(workers).with(access))
                 .withPrecision(precision);
       }
       return model;

@@ -52,6 +52,18 @@ class GenerateCommandTest {
   }
 
   @Test
+  void copiedWeightsSayTheSameAndShowNoBarWithoutATerminal() throws IOException {
+    String[] mapped = {
+      "generate", demo(), "--prompt", "Once upon", "--no-do-sample", "--max-new-tokens", "3"
+    };
+    String[] copied = Arrays.copyOf(mapped, mapped.length + 1);
+    copied[mapped.length] = "--disable-mmap";
+    CommandLineRun run = CommandLineRun.of(copied);
+    assertEquals(CommandLineRun.of(mapped).done(), run.done());
+    assertEquals("", run.err());
+  }
+
+  @Test
   void jsonHasIdsTextAndReason() throws IOException {
     String out =
         CommandLineRun.of(

@@ -19,8 +19,8 @@ import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.demo.DemoModel;
 import org.graniteffm.runtime.generate.GenerationConfig;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
+import org.graniteffm.runtime.model.LoadOptions;
 import org.graniteffm.runtime.model.SaveOptions;
-import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.Checkpoint;
 import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.safetensors.OpenFiles;
@@ -86,7 +86,9 @@ class FileFaultsTest {
   void modelIsLoadedOrNothingStaysOpen(FileAccess access) throws IOException {
     Path model = faults.path(GoldenFolders.copy("granite_sharded", folder));
     Set<String> failed =
-        failEach(() -> GraniteForCausalLM.load(model, Workers.shared(), access).close(), _ -> {});
+        failEach(
+            () -> GraniteForCausalLM.load(model, LoadOptions.defaults().with(access)).close(),
+            _ -> {});
     assertEquals(
         access == FileAccess.MAPPED
             ? Set.of("map", "open", "read", "readAttributes", "size")

@@ -22,8 +22,8 @@ import org.graniteffm.runtime.generate.Generator;
 import org.graniteffm.runtime.model.ForwardInput;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.model.KvCache;
+import org.graniteffm.runtime.model.LoadOptions;
 import org.graniteffm.runtime.model.Session;
-import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.tensor.DType;
 import org.graniteffm.runtime.tensor.NativeMemory;
@@ -78,7 +78,8 @@ class MemoryFaultsTest {
   @Test
   void copyOfAModelThatFindsNoMemoryIsRefused() throws IOException {
     int failures =
-        failEach(() -> GraniteForCausalLM.load(MODEL, Workers.shared(), FileAccess.COPIED).close());
+        failEach(() ->
+            GraniteForCausalLM.load(MODEL, LoadOptions.defaults().with(FileAccess.COPIED)).close());
     assertTrue(failures > 5, failures + " failures"); // the file, and each vector
   }
 

@@ -26,7 +26,6 @@ import java.util.logging.Logger;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.generate.GenerationConfig;
 import org.graniteffm.runtime.generate.Generator;
-import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.safetensors.SafetensorsFile;
 import org.graniteffm.runtime.safetensors.SafetensorsWriter;
@@ -78,7 +77,7 @@ class ChangedFilesTest {
   }
 
   private GraniteForCausalLM load(FileAccess access) throws IOException {
-    return GraniteForCausalLM.load(folder, Workers.shared(), access);
+    return GraniteForCausalLM.load(folder, LoadOptions.defaults().with(access));
   }
 
   private static float[] logits(GraniteForCausalLM model) {

@@ -19,7 +19,6 @@ import org.graniteffm.runtime.UnsupportedModelException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
 import org.graniteffm.runtime.config.RopeParameters;
-import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.Checkpoint;
 import org.graniteffm.runtime.tensor.DType;
 import org.graniteffm.runtime.verify.GoldenCase;
@@ -170,7 +169,7 @@ class GraniteModelTest {
       assertFalse(saved.names().contains("lm_head.weight"));
     }
     assertArrayEquals(lastHiddenState(golden(name)), lastHiddenState(out));
-    try (GranitePreTrainedModel model = GranitePreTrainedModel.open(out, Workers.shared())) {
+    try (GranitePreTrainedModel model = GranitePreTrainedModel.open(out, LoadOptions.defaults())) {
       assertInstanceOf(GraniteModel.class, model);
       assertEquals(model.checkpoint().byteSize(), Costs.of(model).weightBytes());
       assertEquals(
@@ -178,7 +177,7 @@ class GraniteModelTest {
           Costs.of(model.config(), model.checkpoint()).weightBytes());
     }
     try (GranitePreTrainedModel model =
-        GranitePreTrainedModel.open(golden(name), Workers.shared())) {
+        GranitePreTrainedModel.open(golden(name), LoadOptions.defaults())) {
       assertInstanceOf(GraniteForCausalLM.class, model);
     }
   }
@@ -232,17 +231,17 @@ class GraniteModelTest {
   void givenConfigCounts() throws IOException {
     Path folder = golden(TIED);
     GraniteConfig own = GraniteConfig.load(folder);
-    try (GraniteModel same = GraniteModel.load(folder, own, Workers.shared());
+    try (GraniteModel same = GraniteModel.load(folder, LoadOptions.defaults().with(own));
         GraniteModel other =
             GraniteModel.load(
                 folder,
-                own.toBuilder().ropeParameters(RopeParameters.plain(123)).build(),
-                Workers.shared());
+                LoadOptions.defaults()
+                    .with(own.toBuilder().ropeParameters(RopeParameters.plain(123)).build()));
         GraniteForCausalLM scores =
             GraniteForCausalLM.load(
                 folder,
-                own.toBuilder().logitsScaling(2 * own.logitsScaling()).build(),
-                Workers.shared());
+                LoadOptions.defaults()
+                    .with(own.toBuilder().logitsScaling(2 * own.logitsScaling()).build()));
         GraniteForCausalLM before = GraniteForCausalLM.load(folder)) {
       assertArrayEquals(lastHiddenState(folder), lastHiddenState(same));
       assertFalse(Arrays.equals(lastHiddenState(folder), lastHiddenState(other)));
@@ -250,7 +249,8 @@ class GraniteModelTest {
     }
     GraniteConfig wider = own.toBuilder().intermediateSize(own.intermediateSize() + 1).build();
     assertThrows(
-        ModelFormatException.class, () -> GraniteModel.load(folder, wider, Workers.shared()));
+        ModelFormatException.class,
+        () -> GraniteModel.load(folder, LoadOptions.defaults().with(wider)));
   }
 
   @Test

@@ -32,7 +32,8 @@ class MemoryNeedsTest {
       long before = NativeMemory.inUse();
       try (GraniteForCausalLM model =
               GraniteForCausalLM.load(
-                  GoldenFolders.bundled().resolve(name), workers, FileAccess.COPIED);
+                  GoldenFolders.bundled().resolve(name),
+                  LoadOptions.defaults().with(workers).with(FileAccess.COPIED));
           Session session = model.withPrecision(Precision.F32).newSession();
           KvCache cache = new KvCache(model.config(), batch, tokens)) {
         int[] ids = new int[batch * tokens];

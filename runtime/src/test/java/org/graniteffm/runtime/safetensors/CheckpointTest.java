@@ -18,6 +18,7 @@ import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.graniteffm.runtime.ClosedException;
@@ -29,6 +30,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class CheckpointTest {
@@ -90,6 +92,37 @@ final class CheckpointTest {
       assertEquals(3, checkpoint.find("a").elementCount());
       assertEquals(5, checkpoint.find("b").elementCount());
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void openingIsToldFileByFile(FileAccess access) throws IOException {
+    twoShards();
+    long first = Files.size(folder.resolve("1.safetensors"));
+    long total = first + Files.size(folder.resolve("2.safetensors"));
+    List<Long> told = new ArrayList<>();
+    LoadListener listener =
+        (bytes, totalBytes) -> {
+          told.add(bytes);
+          assertEquals(total, totalBytes);
+        };
+    Checkpoint.open(folder, access, listener).close();
+    assertEquals(List.of(first - 5, first, total - 3, total), told);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  @EnabledOnOs(OS.LINUX)
+  void exceptionOfAListenerLeavesNothingOpen(FileAccess access) throws IOException {
+    twoShards();
+    LoadListener listener =
+        (bytes, totalBytes) -> {
+          if (bytes == totalBytes) {
+            throw new ArithmeticException();
+          }
+        };
+    assertThrows(ArithmeticException.class, () -> Checkpoint.open(folder, access, listener));
+    assertEquals(List.of(), OpenFiles.below(folder));
   }
 
   @Test
