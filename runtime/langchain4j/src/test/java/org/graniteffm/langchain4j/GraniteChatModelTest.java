@@ -107,10 +107,8 @@ class GraniteChatModelTest {
       throws IOException {
     int[] prompt = prompt();
     try (Generator generator = new Generator(demo.model())) {
-      Generation generation =
-          generator.generate(
-              new int[][] {prompt}, null, config, hooks, (sequence, id) -> true, () -> false);
-      int[] ids = generation.sequences().getFirst().ids().stream().mapToInt(i -> i).toArray();
+      Generation generation = generator.generate(prompt, config, hooks, (sequence, id) -> true);
+      int[] ids = generation.sequences().getFirst().idArray();
       return demo.tokenizer().decode(ids, true);
     }
   }

@@ -131,7 +131,7 @@ final class Conversation implements AutoCloseable {
               (sequence, id) -> text.push(id),
               cancelled);
       if (keeps) {
-        int[] known = withNew(ids, generation.sequences().getFirst().ids());
+        int[] known = withNew(ids, generation.sequences().getFirst().idArray());
         seen = Arrays.copyOf(known, cache.length());
       }
       done = true;
@@ -143,11 +143,9 @@ final class Conversation implements AutoCloseable {
     }
   }
 
-  private static int[] withNew(int[] ids, List<Integer> added) {
-    int[] all = Arrays.copyOf(ids, ids.length + added.size());
-    for (int i = 0; i < added.size(); i++) {
-      all[ids.length + i] = added.get(i);
-    }
+  private static int[] withNew(int[] ids, int[] added) {
+    int[] all = Arrays.copyOf(ids, ids.length + added.length);
+    System.arraycopy(added, 0, all, ids.length, added.length);
     return all;
   }
 
@@ -160,7 +158,7 @@ final class Conversation implements AutoCloseable {
 
   /** With special tokens, since marks of tool calls are some; without the one that ends it. */
   private String content(Generation.Sequence sequence) {
-    int[] ids = withNew(new int[0], sequence.ids());
+    int[] ids = sequence.idArray();
     boolean ended = sequence.finishReason() == FinishReason.EOS && ids.length > 0;
     return tokenizer.decode(ids, 0, ended ? ids.length - 1 : ids.length, false);
   }

@@ -132,12 +132,10 @@ final class GenerateCommand implements Callable<Integer> {
           prompt.ids() != null ? Prompts.array(prompt.ids()) : encode(prompt.text(), tokenizer);
       return generator
           .generate(
-              new int[][] {Prompts.orStart(ids, config)},
-              null,
+              Prompts.orStart(ids, config),
               config,
               tokenizer == null ? GenerationHooks.NONE : GenerationHooks.NONE.with(tokenizer),
-              (row, id) -> !out.checkError(),
-              () -> false)
+              (row, id) -> !out.checkError())
           .sequences();
     } catch (IllegalArgumentException e) {
       if (prompt.source().isEmpty()) {
@@ -148,7 +146,7 @@ final class GenerateCommand implements Callable<Integer> {
   }
 
   private String answer(Generation.Sequence sequence, Tokenizer tokenizer) throws IOException {
-    int[] ids = Prompts.array(sequence.ids());
+    int[] ids = sequence.idArray();
     String text = tokenizer == null ? null : tokenizer.decode(ids, true);
     if (json) {
       Map<String, Object> object = new LinkedHashMap<>();

@@ -112,8 +112,7 @@ final class RunCommand implements Callable<Integer> {
     long[] firstToken = new long[1];
     Generation generation =
         generator.generate(
-            new int[][] {ids},
-            null,
+            ids,
             limited,
             GenerationHooks.NONE.with(tokenizer),
             (sequence, id) -> {
@@ -123,8 +122,7 @@ final class RunCommand implements Callable<Integer> {
               }
               out.print(text.push(id));
               return !out.checkError(); // flushes; false once nobody reads any more
-            },
-            () -> false);
+            });
     out.println(text.flush());
     out.flush();
     String line = report(model, generation, ids.length);

@@ -42,7 +42,16 @@ public record Generation(
       List<Integer> ids,
       FinishReason finishReason,
       OptionalDouble score,
-      List<Integer> beamIndices) {}
+      List<Integer> beamIndices) {
+    /**
+     * The new tokens as a tokenizer takes them.
+     *
+     * @return {@link #ids}, copied
+     */
+    public int[] idArray() {
+      return ids.stream().mapToInt(Integer::intValue).toArray();
+    }
+  }
 
   /**
    * New tokens of all sequences.

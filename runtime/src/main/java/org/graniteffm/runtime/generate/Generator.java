@@ -92,7 +92,26 @@ public final class Generator implements AutoCloseable {
    * @throws org.graniteffm.runtime.ConcurrentUseException if this generator is generating already
    */
   public Generation generate(int[] prompt, GenerationConfig config, TokenListener listener) {
-    return generate(new int[][] {prompt}, null, config, listener, () -> false);
+    return generate(prompt, config, GenerationHooks.NONE, listener);
+  }
+
+  /**
+   * Continues one prompt, with stop_strings or a caller's own processors and criteria.
+   *
+   * @param prompt token ids, at least one
+   * @param config options
+   * @param hooks what to call besides the listener; stop_strings need its tokenizer
+   * @param listener told of each token; with beam search at the end, sequence by sequence
+   * @return the new tokens
+   * @throws IllegalArgumentException if the prompt or an option is out of range, or an option is
+   *     not supported
+   * @throws NonFiniteLogitsException if the model's scores are not finite
+   * @throws org.graniteffm.runtime.ClosedException if the model or this generator is closed
+   * @throws org.graniteffm.runtime.ConcurrentUseException if this generator is generating already
+   */
+  public Generation generate(
+      int[] prompt, GenerationConfig config, GenerationHooks hooks, TokenListener listener) {
+    return generate(new int[][] {prompt}, null, config, hooks, listener, () -> false);
   }
 
   /**
@@ -124,31 +143,6 @@ public final class Generator implements AutoCloseable {
 
   /**
    * Continues a batch of prompts.
-   *
-   * @param inputIds {@code [batch][tokens]}, rows of one length
-   * @param attentionMask {@code [batch][tokens]}, 0 for padding; or null
-   * @param config options
-   * @param listener told of each token; with beam search at the end, sequence by sequence
-   * @param cancelled asked between tokens and between blocks of a long prompt; true ends the
-   *     generation
-   * @return the new tokens
-   * @throws IllegalArgumentException if the prompts or an option is out of range, or an option is
-   *     not supported
-   * @throws NonFiniteLogitsException if the model's scores are not finite
-   * @throws org.graniteffm.runtime.ClosedException if the model or this generator is closed
-   * @throws org.graniteffm.runtime.ConcurrentUseException if this generator is generating already
-   */
-  public Generation generate(
-      int[][] inputIds,
-      int[][] attentionMask,
-      GenerationConfig config,
-      TokenListener listener,
-      BooleanSupplier cancelled) {
-    return generate(inputIds, attentionMask, config, GenerationHooks.NONE, listener, cancelled);
-  }
-
-  /**
-   * Continues a batch of prompts, with a caller's own processors and criteria.
    *
    * @param inputIds {@code [batch][tokens]}, rows of one length
    * @param attentionMask {@code [batch][tokens]}, 0 for padding; or null

@@ -18,6 +18,7 @@ import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.UnsupportedModelException;
 import org.graniteffm.runtime.generate.Generation;
 import org.graniteffm.runtime.generate.GenerationConfig;
+import org.graniteffm.runtime.generate.GenerationHooks;
 import org.graniteffm.runtime.generate.Generator;
 import org.graniteffm.runtime.generate.LogitsProcessors;
 import org.graniteffm.runtime.generate.NonFiniteLogitsException;
@@ -286,7 +287,8 @@ public final class Verifier {
       }
       try (Generator generator = new Generator(m)) {
         Generation generation =
-            generator.generate(prompts, mask, config, (row, id) -> true, () -> false);
+            generator.generate(
+                prompts, mask, config, GenerationHooks.NONE, (row, id) -> true, () -> false);
         Map<String, Tensor> results = new LinkedHashMap<>();
         for (String role : run.outputs().keySet()) {
           boolean ids = role.equals("sequences");

@@ -188,6 +188,7 @@ class AssistedGenerationTest {
               new int[][] {prompt},
               null,
               guesser.config(greedy()),
+              GenerationHooks.NONE,
               (row, id) -> heard.incrementAndGet() > 0,
               () -> heard.get() == 4);
       assertEquals(4, cancelled.newTokens());
@@ -374,7 +375,13 @@ class AssistedGenerationTest {
         assertThrows(
             IllegalArgumentException.class,
             () ->
-                generator.generate(prompts, null, options.build(), (row, id) -> true, () -> false));
+                generator.generate(
+                    prompts,
+                    null,
+                    options.build(),
+                    GenerationHooks.NONE,
+                    (row, id) -> true,
+                    () -> false));
     assertTrue(e.getMessage().contains(part), e.getMessage());
   }
 

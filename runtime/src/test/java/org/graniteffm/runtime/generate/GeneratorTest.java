@@ -107,11 +107,7 @@ class GeneratorTest {
   }
 
   private static List<Integer> withHooks(Generator generator, int[] prompt, GenerationHooks hooks) {
-    return generator
-        .generate(new int[][] {prompt}, null, GREEDY, hooks, (row, id) -> true, () -> false)
-        .sequences()
-        .get(0)
-        .ids();
+    return generator.generate(prompt, GREEDY, hooks, (row, id) -> true).sequences().get(0).ids();
   }
 
   @Test
@@ -153,7 +149,8 @@ class GeneratorTest {
     int[][] ids = {PROMPT, {0, 0, 0, 640, 750}};
     int[][] mask = {{1, 1, 1, 1, 1}, {0, 0, 0, 1, 1}};
     try (Generator generator = new Generator(model)) {
-      Generation batch = generator.generate(ids, mask, GREEDY, (r, id) -> true, () -> false);
+      Generation batch =
+          generator.generate(ids, mask, GREEDY, GenerationHooks.NONE, (r, id) -> true, () -> false);
       assertEquals(greedy(model), batch.sequences().get(0).ids());
       assertEquals(
           generator.generate(shorter, GREEDY, (r, id) -> true).sequences().get(0).ids(),
@@ -227,6 +224,7 @@ class GeneratorTest {
               new int[][] {PROMPT},
               null,
               GREEDY,
+              GenerationHooks.NONE,
               (row, id) -> count.incrementAndGet() > 0,
               () -> count.get() == 4);
       assertEquals(4, cancelled.newTokens());
@@ -380,8 +378,7 @@ class GeneratorTest {
 
   private static Generation generate(GenerationConfig config, GenerationHooks hooks) {
     try (Generator generator = new Generator(model)) {
-      return generator.generate(
-          new int[][] {PROMPT}, null, config, hooks, (row, id) -> true, () -> false);
+      return generator.generate(PROMPT, config, hooks, (row, id) -> true);
     }
   }
 
@@ -440,7 +437,9 @@ class GeneratorTest {
         GREEDY.toBuilder().doSample(true).seed(5).maxNewTokens(12).topK(100).build();
     int[][] repeated = {PROMPT, PROMPT, PROMPT};
     try (Generator generator = new Generator(model)) {
-      Generation want = generator.generate(repeated, null, config, (row, id) -> true, () -> false);
+      Generation want =
+          generator.generate(
+              repeated, null, config, GenerationHooks.NONE, (row, id) -> true, () -> false);
       Generation got =
           generator.generate(
               PROMPT, config.toBuilder().numReturnSequences(3).build(), (row, id) -> true);
@@ -474,7 +473,8 @@ class GeneratorTest {
     int[][] mask = {{0, 0, 1, 1, 1}, {1, 1, 1, 1, 1}};
     try (Generator generator = new Generator(model)) {
       Generation batch =
-          generator.generate(ids, mask, beams().build(), (row, id) -> true, () -> false);
+          generator.generate(
+              ids, mask, beams().build(), GenerationHooks.NONE, (row, id) -> true, () -> false);
       assertEquals(6, batch.sequences().size());
       for (int i = 0; i < 3; i++) {
         assertEquals(want.sequences().get(i).ids(), uncached.sequences().get(i).ids());
@@ -493,6 +493,7 @@ class GeneratorTest {
               new int[][] {PROMPT},
               null,
               beams().build(),
+              GenerationHooks.NONE,
               (row, id) -> heard.add(id),
               () -> asked.incrementAndGet() > 8);
       assertEquals(3, got.sequences().size());

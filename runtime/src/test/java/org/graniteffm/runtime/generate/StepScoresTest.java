@@ -46,7 +46,8 @@ class StepScoresTest {
 
   private static Generation generate(int[][] prompts, int[][] mask, GenerationConfig config) {
     try (Generator generator = new Generator(model)) {
-      return generator.generate(prompts, mask, config, (row, id) -> true, () -> false);
+      return generator.generate(
+          prompts, mask, config, GenerationHooks.NONE, (row, id) -> true, () -> false);
     }
   }
 
