@@ -1,5 +1,5 @@
 /**
- * JSON from untrusted files.
+ * JSON from untrusted files. Internal: the module does not export it.
  *
  * <p>{@link org.graniteffm.runtime.json.JsonReader} checks a file's size before it reads, and its
  * text (strict UTF-8, no duplicate keys, bounded depth and number length) while it parses; what

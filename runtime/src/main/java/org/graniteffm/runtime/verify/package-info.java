@@ -1,5 +1,7 @@
 /**
- * Proves parity with transformers: runs reference cases and compares, tensor by tensor.
+ * Internal, behind the command {@code granite verify}: the module does not export it.
+ *
+ * <p>Proves parity with transformers: runs reference cases and compares, tensor by tensor.
  *
  * <p>A case is a folder that holds a checkpoint, {@code case.json} and {@code
  * expected.safetensors}: see {@link org.graniteffm.runtime.verify.GoldenCase}. {@link
