@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.regex.Pattern;
 import org.graniteffm.runtime.chat.ChatOptions;
 import org.graniteffm.runtime.chat.ChatTemplate;
 import org.graniteffm.runtime.chat.Message;
@@ -68,6 +69,9 @@ import picocli.CommandLine.Spec;
 final class ChatCommand implements Callable<Integer> {
   private static final String PROMPT = "> ";
   private static final String TOOL = "/tool ";
+  private static final Pattern COMMAND = Pattern.compile("/[a-z]*");
+  private static final String COMMANDS =
+      "granite: /reset forgets the conversation, /tool TEXT is what a tool returned, /exit ends it";
   private static final String DEMO =
       "granite: the demo model tells fairy tales; try: Tell me a story about the golden bird.";
 
@@ -209,6 +213,7 @@ final class ChatCommand implements Callable<Integer> {
           return;
         }
         case "/reset" -> conversation.reset();
+        case String word when atTerminal && COMMAND.matcher(word).matches() -> say(COMMANDS);
         default -> {
           Message turn =
               line.startsWith(TOOL)

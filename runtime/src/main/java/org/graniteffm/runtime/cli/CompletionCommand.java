@@ -1,9 +1,12 @@
 package org.graniteffm.runtime.cli;
 
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.AutoComplete;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code granite completion}: what a shell needs to complete commands and options. */
@@ -13,9 +16,9 @@ import picocli.CommandLine.Spec;
     versionProvider = Main.Version.class,
     sortOptions = false,
     header = "Prints what a shell needs to complete commands and options.",
-    customSynopsis = "granite completion",
+    customSynopsis = "granite completion [bash|zsh]",
     description = {
-      "Prints a script for bash and zsh that completes commands, options and their values.",
+      "Prints a script that completes commands, options and their values, one for both shells.",
       ""
     },
     footer = {
@@ -26,10 +29,16 @@ import picocli.CommandLine.Spec;
       "  echo 'source <(granite completion)' >> ~/.zshrc                         # every zsh"
     })
 final class CompletionCommand implements Callable<Integer> {
+  @Parameters(arity = "0..1", paramLabel = "bash|zsh", description = "The shell.")
+  private String shell;
+
   @Spec private CommandSpec spec;
 
   @Override
   public Integer call() {
+    if (shell != null && !List.of("bash", "zsh").contains(shell)) {
+      throw new ParameterException(spec.commandLine(), "'" + shell + "' is not one of bash, zsh");
+    }
     spec.commandLine().getOut().print(AutoComplete.bash("granite", Main.allCommands()));
     return Main.DONE;
   }

@@ -26,7 +26,7 @@ final class Errors {
           case UncheckedIOException e -> describe(e.getCause());
           case FileSystemException e -> describeFile(e);
           case OutOfMemoryError e ->
-              "out of memory: %s (the heap's limit is %d MiB)"
+              "out of memory: %s (the heap's limit is %d MiB; GRANITE_JAVA_OPTS=-Xmx2g sets 2 GiB)"
                   .formatted(e.getMessage(), Runtime.getRuntime().maxMemory() >> 20);
           case IOException e -> message(e);
           case IllegalArgumentException e -> message(e);

@@ -6,6 +6,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -44,6 +45,9 @@ final class Inputs {
   static List<Prompt> read(Path file, String textField) throws IOException {
     if (!Files.isRegularFile(file) && Files.notExists(file)) {
       throw new NoSuchFileException(file.toString(), null, "no such file");
+    }
+    if (Files.isDirectory(file)) {
+      throw new FileSystemException(file.toString(), null, "is a folder, expected a file of lines");
     }
     List<Prompt> prompts = new ArrayList<>();
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file))) {

@@ -12,11 +12,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help;
 import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.MissingParameterException;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Model.UsageMessageSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -127,8 +130,9 @@ public final class Main implements Callable<Integer> {
       String[] args, PrintStream out, PrintStream err, Help.Ansi colours, boolean terminal) {
     PrintWriter outWriter = writer(out);
     PrintWriter errWriter = writer(err);
+    String[] plain = helpAsOption(args);
     CommandLine commandLine =
-        commandLine(args)
+        commandLine(plain)
             .setOut(outWriter)
             .setErr(errWriter)
             .setColorScheme(Help.defaultColorScheme(colours))
@@ -144,13 +148,26 @@ public final class Main implements Callable<Integer> {
     }
     int exitCode;
     try {
-      exitCode = commandLine.execute(args);
+      exitCode = commandLine.execute(plain);
     } catch (Throwable t) { // errors of the JVM, such as want of memory, are one line as well
       exitCode = failed(commandLine, t);
     }
     outWriter.flush();
     errWriter.flush();
     return exitCode;
+  }
+
+  /** As other programs have it: help, help COMMAND. */
+  private static String[] helpAsOption(String[] args) {
+    if (args.length == 0 || args.length > 2 || !args[0].equals("help")) {
+      return args;
+    }
+    if (args.length == 1) {
+      return new String[] {"--help"};
+    }
+    return COMMANDS.containsKey(args[1])
+        ? new String[] {args[1], "--help"}
+        : new String[] {args[1]}; // is told to be none
   }
 
   private static PrintWriter writer(OutputStream stream) {
@@ -183,12 +200,22 @@ public final class Main implements Callable<Integer> {
     String name = commandLine.getCommandSpec().qualifiedName();
     PrintWriter err = commandLine.getErr();
     String message =
-        e instanceof UnmatchedArgumentException unmatched
-            ? describe(unmatched)
-            : String.valueOf(e.getMessage());
+        switch (e) {
+          case UnmatchedArgumentException unmatched -> describe(unmatched);
+          case MissingParameterException missing when isChoice(missing) ->
+              "one is needed of "
+                  + missing.getMissing().stream()
+                      .map(arg -> ((OptionSpec) arg).longestName())
+                      .collect(Collectors.joining(", "));
+          default -> String.valueOf(e.getMessage()).replaceFirst("^Error: ", "");
+        };
     err.println(name + ": " + Errors.oneLine(message) + " (see " + name + " --help)");
     traceIfAsked(commandLine, e);
     return USAGE;
+  }
+
+  private static boolean isChoice(MissingParameterException e) {
+    return e.getMessage().contains("(specify one of these)");
   }
 
   private static String describe(UnmatchedArgumentException e) {
@@ -199,9 +226,11 @@ public final class Main implements Callable<Integer> {
                 ? "one argument too many: "
                 : "no command ";
     List<String> similar = e.getSuggestions();
+    boolean takesPrompt = e.getCommandLine().getCommandSpec().findOption("--prompt") != null;
     return kind
         + "'%s'".formatted(e.getUnmatched().getFirst())
-        + (similar.isEmpty() ? "" : ", did you mean " + similar.getFirst() + "?");
+        + (similar.isEmpty() ? "" : ", did you mean " + similar.getFirst() + "?")
+        + (takesPrompt && !e.isUnknownOption() ? "; a prompt is given by --prompt" : "");
   }
 
   private static int failed(CommandLine commandLine, Throwable t) {

@@ -6,10 +6,12 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.graniteffm.runtime.Names;
 import org.graniteffm.runtime.demo.DemoModel;
 import org.graniteffm.runtime.hub.HubClient;
 import org.graniteffm.runtime.hub.HubException;
+import org.graniteffm.runtime.safetensors.Checkpoint;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -54,7 +56,8 @@ final class ModelSource {
    * @param model the argument, or null for the demo model
    * @return an existing path: a folder, or a file if that is what the argument names
    * @throws ParameterException if there is a revision of what has none, or it is malformed
-   * @throws NoSuchFileException if there is no such path, and it can be no hub id
+   * @throws NoSuchFileException if there is no such path, and it can be no hub id; or it is a
+   *     folder without any of a checkpoint's files
    * @throws IOException if it cannot be fetched, or the cache or the demo model cannot be read
    */
   Path locate(String model) throws IOException {
@@ -77,14 +80,19 @@ final class ModelSource {
       checkNone(revision, "the demo model");
       return DemoModel.directory();
     }
+    if (model.isEmpty()) {
+      throw new ParameterException(
+          command.commandLine(), "MODEL: is empty, expected a folder or a hub id OWNER/NAME");
+    }
     Path path;
     try {
       path = Path.of(model);
     } catch (InvalidPathException e) {
       throw new NoSuchFileException(Names.quote(model), null, "no such folder");
     }
-    if (Files.exists(path) && !model.isEmpty()) {
+    if (Files.exists(path)) {
       checkNone(revision, "a local path");
+      checkHoldsModel(path);
       return path;
     }
     if (!HubClient.isModelId(model)) {
@@ -106,6 +114,20 @@ final class ModelSource {
       return hub.resolve(id, revision);
     } catch (IllegalArgumentException e) { // of the revision: the id is one
       throw new ParameterException(command.commandLine(), "--" + e.getMessage(), e);
+    }
+  }
+
+  /** A folder of something else altogether; what a checkpoint lacks is said when it is opened. */
+  private static void checkHoldsModel(Path path) throws NoSuchFileException {
+    if (Files.isDirectory(path)
+        && Stream.of("config.json", Checkpoint.SINGLE, Checkpoint.INDEX)
+            .noneMatch(name -> Files.exists(path.resolve(name)))) {
+      throw new NoSuchFileException(
+          Names.path(path),
+          null,
+          "no checkpoint: such a folder holds config.json, tokenizer.json and "
+              + Checkpoint.SINGLE
+              + ", or its shards and their index; 'granite pull OWNER/NAME' fetches one");
     }
   }
 

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.UnaryOperator;
+import picocli.CommandLine.Model.UsageMessageSpec;
 
 /** Which of the standard streams are a person's: the JVM only tells of all of them together. */
 final class Terminal {
@@ -35,6 +36,11 @@ final class Terminal {
     return isOutput()
         && (none == null || none.isEmpty())
         && !"dumb".equals(environment.apply("TERM"));
+  }
+
+  /** The width of the terminal, at least 55, 80 if it is not known. */
+  static int columns() {
+    return new UsageMessageSpec().autoWidth(true).width();
   }
 
   private static boolean is(int descriptor) {

@@ -11,11 +11,12 @@ import me.tongfei.progressbar.ProgressBarStyle;
 
 /** A bar on standard error that shows how many bytes are done. */
 final class TerminalBar implements AutoCloseable {
-  private static final int WIDTH = 80;
+  private static final int WIDEST = 80;
   private static final int INTERVAL_MILLIS = 200;
   private static final long SMALL = 10_000_000;
 
   private final PrintWriter err;
+  private final int width = Math.min(Terminal.columns(), WIDEST) - 1; // a full line would wrap
   private final ProgressBar bar;
 
   /**
@@ -38,7 +39,7 @@ final class TerminalBar implements AutoCloseable {
             .showSpeed()
             .setStyle(ProgressBarStyle.ASCII)
             .setUpdateIntervalMillis(INTERVAL_MILLIS)
-            .setConsumer(new DelegatingProgressBarConsumer(this::show, WIDTH - 1))
+            .setConsumer(new DelegatingProgressBarConsumer(this::show, width))
             .build();
   }
 
@@ -79,7 +80,7 @@ final class TerminalBar implements AutoCloseable {
   /** Ends the bar, and leaves nothing of it. */
   void erase() {
     bar.close();
-    show(" ".repeat(WIDTH - 1));
+    show(" ".repeat(width));
     show("");
   }
 

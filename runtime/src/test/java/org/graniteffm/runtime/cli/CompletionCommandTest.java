@@ -42,6 +42,13 @@ class CompletionCommandTest {
   }
 
   @Test
+  void shellMayBeNamed() {
+    assertEquals(
+        CommandLineRun.of("completion").done(), CommandLineRun.of("completion", "zsh").done());
+    CommandLineRun.of("completion", "fish").misused("'fish' is not one of bash, zsh");
+  }
+
+  @Test
   void commandsAreCompleted() throws IOException, InterruptedException {
     assertEquals(List.of("embed"), complete("granite", "em"));
     assertTrue(complete("granite", "").containsAll(MainTest.commands()));

@@ -118,6 +118,17 @@ class GenerateCommandTest {
   }
 
   @Test
+  void promptHasAnOption() throws IOException {
+    CommandLineRun.of("generate", demo()).misused(": one is needed of --prompt, --ids, --inputs (");
+    CommandLineRun.of("generate", demo(), "Once", "--ids", "1")
+        .misused("one argument too many: 'Once'; a prompt is given by --prompt");
+    CommandLineRun.of("generate", demo(), "--prompt", "x", "--ids", "1")
+        .misused(": --prompt=TEXT, --ids=ID are mutually exclusive");
+    CommandLineRun.of("generate", demo(), "--inputs", temporary.toString())
+        .failed(temporary + ": is a folder");
+  }
+
+  @Test
   void idsNeedNoTokenizer() throws IOException {
     Path folder = TestCheckpoints.without(temporary.resolve("m"), "tokenizer.json");
     String[] args = {

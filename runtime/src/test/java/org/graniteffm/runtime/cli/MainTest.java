@@ -3,8 +3,11 @@ package org.graniteffm.runtime.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -52,6 +55,13 @@ class MainTest {
   }
 
   @Test
+  void helpIsACommandToo() {
+    assertEquals(CommandLineRun.of("--help"), CommandLineRun.of("help"));
+    assertEquals(CommandLineRun.of("run", "--help"), CommandLineRun.of("help", "run"));
+    CommandLineRun.of("help", "fly").misused("no command 'fly'");
+  }
+
+  @Test
   void unknownCommandIsUsage() {
     CommandLineRun.of("fly").misused("no command 'fly'", "granite --help");
     CommandLineRun.of("inspct").misused("did you mean inspect?");
@@ -63,6 +73,20 @@ class MainTest {
     CommandLineRun.of("inspect", "--colour")
         .misused("no option '--colour'", "granite inspect --help");
     CommandLineRun.of("inspect", "--tensor").misused("did you mean --tensors?");
+  }
+
+  @Test
+  void folderOfSomethingElseIsSaidToBeNoCheckpoint(@TempDir Path folder) {
+    for (String command : new String[] {"run", "chat", "embed", "inspect", "bench"}) {
+      String[] args = {command, folder.toString(), "x"};
+      CommandLineRun.of(command.matches("run|embed") ? args : Arrays.copyOf(args, 2))
+          .failed("no checkpoint", "config.json, tokenizer.json and model.safetensors", "pull");
+    }
+  }
+
+  @Test
+  void emptyModelIsUsage() {
+    CommandLineRun.of("run", "", "Once").misused("MODEL: is empty", "folder or a hub id");
   }
 
   @Test
