@@ -26,6 +26,9 @@ final class ModelSource {
   static final String HELP =
       "Checkpoint folder, or hub id OWNER/NAME, fetched unless it is in the local hub cache.";
 
+  /** The reason where there is nothing of the name. */
+  static final String NO_FOLDER = "no such folder";
+
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
 
@@ -88,7 +91,7 @@ final class ModelSource {
     try {
       path = Path.of(model);
     } catch (InvalidPathException e) {
-      throw new NoSuchFileException(Names.quote(model), null, "no such folder");
+      throw new NoSuchFileException(Names.quote(model), null, NO_FOLDER);
     }
     if (Files.exists(path)) {
       checkNone(revision, "a local path");
@@ -96,7 +99,7 @@ final class ModelSource {
       return path;
     }
     if (!HubClient.isModelId(model)) {
-      throw new NoSuchFileException(model, null, "no such folder");
+      throw new NoSuchFileException(model, null, NO_FOLDER);
     }
     try (DownloadBar bar = new DownloadBar(command.commandLine().getErr(), environment)) {
       HubClient hub = HubClient.builder(environment).offline(offline).listener(bar).build();

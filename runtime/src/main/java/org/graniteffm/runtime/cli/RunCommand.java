@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -84,7 +85,7 @@ final class RunCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--num-return-sequences: 'granite generate' prints several texts");
     }
-    Path folder = models.locate(name);
+    Path folder = locate(name);
     compute.apply();
     try (GraniteForCausalLM model = compute.load(folder);
         GraniteForCausalLM assistant = options.loadAssistant(models, compute);
@@ -94,6 +95,20 @@ final class RunCommand implements Callable<Integer> {
           options.over(GenerationConfig.load(folder, model.config()), folder, assistant);
       GenerationConfig one = config.toBuilder().numReturnSequences(1).build();
       return run(model, tokenizer, generator, one, prompt, start);
+    }
+  }
+
+  private Path locate(String name) throws IOException {
+    try {
+      return models.locate(name);
+    } catch (NoSuchFileException e) {
+      if (!ModelSource.NO_FOLDER.equals(e.getReason())) {
+        throw e;
+      }
+      throw new NoSuchFileException(
+          e.getFile(),
+          null,
+          e.getReason() + "; a prompt of several words is one argument in quotes");
     }
   }
 

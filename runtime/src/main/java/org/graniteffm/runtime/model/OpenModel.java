@@ -73,7 +73,7 @@ record OpenModel(
   private static void linkEarly() {
     try {
       NativeLibraries.load();
-    } catch (NativeLibraryException | UnsupportedIsaException e) {
+    } catch (NativeLibraryException | UnsupportedIsaException | OutOfMemoryError e) {
       // thrown again to whoever loads next
     }
   }

@@ -151,6 +151,7 @@ class RunCommandTest {
   @Test
   void missingFolderIsRefused() {
     CommandLineRun.of("run", "/no/such/folder", "x").failed("/no/such/folder: no such folder");
+    CommandLineRun.of("run", "Once", "upon").failed("Once: no such folder; a prompt", "in quotes");
   }
 
   @Test
