@@ -80,15 +80,43 @@ static void compare(const attention_case *c, const float *q, int64_t q_stride, c
   free(p);
 }
 
-static void name_case(const attention_case *c, int place) {
-  check_case("place=%d heads=%lld rows=%lld past=%lld head_dim=%lld mask=%d rounds=%d", place,
-             (long long)c->heads, (long long)c->rows, (long long)c->past, (long long)c->head_dim,
-             c->key_mask != NULL, c->rounds);
+static void name_case(const attention_case *c, int32_t dtype, int place) {
+  check_case("dtype=%d place=%d heads=%lld rows=%lld past=%lld head_dim=%lld mask=%d rounds=%d",
+             dtype, place, (long long)c->heads, (long long)c->rows, (long long)c->past,
+             (long long)c->head_dim, c->key_mask != NULL, c->rounds);
 }
 
-/* One call on padded buffers at guard pages; contents of hidden keys are NaN. */
-static void check_attention(const gk_table *kernels, int place, const attention_case *c) {
-  name_case(c, place);
+#define EACH_CACHE_TYPE(dtype) \
+  for (int32_t dtype = GK_F32; dtype <= GK_BF16; dtype += GK_BF16 - GK_F32)
+
+/* The same numbers as a cache of `dtype` holds them, at any byte. For bfloat16 the lower halves of
+ * x are cleared first, so that x and the cache are the same. */
+static void *in_cache(int place, int32_t dtype, float *x, int64_t keys, int64_t cols,
+                      int64_t stride) {
+  unsigned char *cache = check_weights(place, keys, cols, stride, check_element_size(dtype));
+  for (int64_t j = 0; j < keys; j++) {
+    for (int64_t i = 0; i < cols; i++) {
+      uint32_t bits;
+      memcpy(&bits, &x[j * stride + i], sizeof bits);
+      if (dtype == GK_BF16) {
+        const uint16_t upper = (uint16_t)(bits >> 16);
+        memcpy(cache + 2 * (j * stride + i), &upper, sizeof upper);
+        bits &= 0xffff0000u;
+        memcpy(&x[j * stride + i], &bits, sizeof bits);
+      } else {
+        memcpy(cache + 4 * (j * stride + i), &bits, sizeof bits);
+      }
+    }
+  }
+  check_seal(cache);
+  return cache;
+}
+
+/* One call on padded buffers at guard pages; contents of hidden keys are NaN. A cache of bfloat16
+ * gives the bits of one of f32 that holds the same numbers. */
+static void check_attention_over(const gk_table *kernels, int place, const attention_case *c,
+                                 int32_t dtype) {
+  name_case(c, dtype, place);
   const int64_t keys = c->past + c->rows, hd = c->head_dim;
   const int64_t q_stride = c->heads * hd + 3, kv_stride = hd + 2, out_stride = c->heads * hd + 1;
   float *q = check_f32(place, c->rows, c->heads * hd, q_stride);
@@ -106,14 +134,29 @@ static void check_attention(const gk_table *kernels, int place, const attention_
     check_seal(mask);
   }
   check_seal(q);
-  check_seal(k);
-  check_seal(v);
+  const void *cached_k = in_cache(place, dtype, k, keys, hd, kv_stride);
+  const void *cached_v = in_cache(place, dtype, v, keys, hd, kv_stride);
   float *out = check_f32(place, c->rows, c->heads * hd, out_stride);
-  (c->rounds ? kernels->attention_bf16 : kernels->attention_f32)(q, q_stride, c->heads, c->rows, k,
-                                                                 v, kv_stride, c->past, mask, hd,
-                                                                 c->scale, out, out_stride);
+  CHECK((c->rounds ? kernels->attention_bf16 : kernels->attention_f32)(
+            q, q_stride, c->heads, c->rows, cached_k, cached_v, dtype, kv_stride, c->past, mask, hd,
+            c->scale, out, out_stride) == GK_OK);
   compare(c, q, q_stride, k, v, kv_stride, out, out_stride);
+  if (dtype == GK_BF16) {
+    float *same = check_f32(place, c->rows, c->heads * hd, out_stride);
+    (c->rounds ? kernels->attention_bf16 : kernels->attention_f32)(
+        q, q_stride, c->heads, c->rows, k, v, GK_F32, kv_stride, c->past, mask, hd, c->scale, same,
+        out_stride);
+    for (int64_t r = 0; r < c->rows; r++) {
+      for (int64_t i = 0; i < c->heads * hd; i++) {
+        CHECK_SAME(out[r * out_stride + i], same[r * out_stride + i], "out[%d,%d]", (int)r, (int)i);
+      }
+    }
+  }
   check_release();
+}
+
+static void check_attention(const gk_table *kernels, int place, const attention_case *c) {
+  EACH_CACHE_TYPE(dtype) check_attention_over(kernels, place, c, dtype);
 }
 
 /* head_dim runs through every tail of a vector of 8 and of 16, and of the registers that hold
@@ -200,9 +243,9 @@ static void hidden_keys_are_left_out(const gk_table *kernels) {
 /* NaN and Inf in one row's key, value or query reach exactly the rows that see it. */
 static void special_values_stay_with_those_who_see_them(const gk_table *kernels) {
   enum { HEADS = 3, ROWS = 11, PAST = 90, HD = 21, KEYS = PAST + ROWS, WIDTH = HEADS * HD };
-  for (int64_t spike = PAST - 2; spike < KEYS; spike++) {
+  EACH_CACHE_TYPE(dtype) for (int64_t spike = PAST - 2; spike < KEYS; spike++) {
     for (int what = 0; what < 4; what++) {
-      check_case("key=%lld what=%d", (long long)spike, what);
+      check_case("dtype=%d key=%lld what=%d", dtype, (long long)spike, what);
       float *q = check_f32(0, ROWS, WIDTH, WIDTH), *k = check_f32(0, KEYS, HD, HD),
             *v = check_f32(0, KEYS, HD, HD);
       check_fill(q, ROWS, WIDTH, WIDTH, 0.25f, 1);
@@ -212,8 +255,11 @@ static void special_values_stay_with_those_who_see_them(const gk_table *kernels)
       if (what == 1) v[spike * HD + 7] = NAN;
       if (what == 2) v[spike * HD + 20] = -INFINITY;
       if (what == 3) k[spike * HD + 3] = -INFINITY; /* weighs nothing */
+      const void *cached_k = in_cache(0, dtype, k, KEYS, HD, HD),
+                 *cached_v = in_cache(0, dtype, v, KEYS, HD, HD);
       float *out = check_f32(0, ROWS, WIDTH, WIDTH);
-      kernels->attention_f32(q, WIDTH, HEADS, ROWS, k, v, HD, PAST, NULL, HD, 1, out, WIDTH);
+      kernels->attention_f32(q, WIDTH, HEADS, ROWS, cached_k, cached_v, dtype, HD, PAST, NULL, HD,
+                             1, out, WIDTH);
       for (int64_t r = 0; r < ROWS; r++) {
         for (int64_t at = 0; at < WIDTH; at++) {
           const float value = out[r * WIDTH + at];
@@ -237,7 +283,7 @@ static void special_values_stay_with_those_who_see_them(const gk_table *kernels)
   q[4 * WIDTH + 1 * HD + 5] = NAN;
   for (int64_t j = 0; j < KEYS - ROWS; j++) k[j * HD] = -INFINITY;
   float *out = check_f32(0, ROWS, WIDTH, WIDTH);
-  kernels->attention_f32(q, WIDTH, HEADS, ROWS, k, v, HD, PAST, NULL, HD, 1, out, WIDTH);
+  kernels->attention_f32(q, WIDTH, HEADS, ROWS, k, v, GK_F32, HD, PAST, NULL, HD, 1, out, WIDTH);
   for (int64_t r = 0; r < ROWS; r++) {
     for (int64_t at = 0; at < WIDTH; at++)
       CHECK(isnan(out[r * WIDTH + at]) == (r == 4 && at / HD == 1));
@@ -252,7 +298,7 @@ static void large_scores_neither_overflow_nor_vanish(const gk_table *kernels) {
   for (int falling = 0; falling < 2; falling++) {
     for (float size = 10; size < 1e5f; size *= 10) {
       const attention_case c = {2, ROWS, PAST, HD, 1, NULL, false};
-      name_case(&c, falling);
+      name_case(&c, GK_F32, falling);
       float *q = check_f32(0, ROWS, 2 * HD, 2 * HD), *k = check_f32(0, KEYS, HD, HD),
             *v = check_f32(0, KEYS, HD, HD);
       check_fill(q, ROWS, 2 * HD, 2 * HD, 0.5f, 1);
@@ -262,7 +308,7 @@ static void large_scores_neither_overflow_nor_vanish(const gk_table *kernels) {
         check_fill(k + j * HD, 1, HD, HD, grown - 1, grown + 1);
       }
       float *out = check_f32(0, ROWS, 2 * HD, 2 * HD);
-      kernels->attention_f32(q, 2 * HD, 2, ROWS, k, v, HD, PAST, NULL, HD, 1, out, 2 * HD);
+      kernels->attention_f32(q, 2 * HD, 2, ROWS, k, v, GK_F32, HD, PAST, NULL, HD, 1, out, 2 * HD);
       compare(&c, q, 2 * HD, k, v, HD, out, 2 * HD);
       check_release();
     }
@@ -274,23 +320,28 @@ static void large_scores_neither_overflow_nor_vanish(const gk_table *kernels) {
  * to its precision; all tiers do better, which keeps greedy decoding independent of how work is
  * split, so it is worth noticing a loss.
  */
-static void splits_change_no_bit(const gk_table *kernels) {
+static void splits_change_no_bit_over(const gk_table *kernels, int32_t dtype) {
   enum { HEADS = 3, ROWS = 30, PAST = 40, HD = 21, KEYS = PAST + ROWS, WIDTH = HEADS * HD };
   float *q = check_f32(0, ROWS, WIDTH, WIDTH), *k = check_f32(0, KEYS, HD, HD),
         *v = check_f32(0, KEYS, HD, HD);
   check_fill(q, ROWS, WIDTH, WIDTH, -2, 2);
   check_fill(k, KEYS, HD, HD, -1, 1);
   check_fill(v, KEYS, HD, HD, -1, 1);
+  const void *cached_k = in_cache(0, dtype, k, KEYS, HD, HD),
+             *cached_v = in_cache(0, dtype, v, KEYS, HD, HD);
   uint8_t *mask = check_weights(0, 1, KEYS, KEYS, 1);
   for (int64_t j = 0; j < KEYS; j++) mask[j] = j % 5 != 2;
   float *whole = check_f32(0, ROWS, WIDTH, WIDTH), *split = check_f32(0, ROWS, WIDTH, WIDTH);
-  kernels->attention_f32(q, WIDTH, HEADS, ROWS, k, v, HD, PAST, mask, HD, 0.5f, whole, WIDTH);
+  kernels->attention_f32(q, WIDTH, HEADS, ROWS, cached_k, cached_v, dtype, HD, PAST, mask, HD, 0.5f,
+                         whole, WIDTH);
   for (int64_t at = 0; at <= ROWS; at++) {
-    check_case("split=%lld", (long long)at);
-    kernels->attention_f32(q, WIDTH, HEADS, at, k, v, HD, PAST, mask, HD, 0.5f, split, WIDTH);
+    check_case("dtype=%d split=%lld", dtype, (long long)at);
+    kernels->attention_f32(q, WIDTH, HEADS, at, cached_k, cached_v, dtype, HD, PAST, mask, HD, 0.5f,
+                           split, WIDTH);
     for (int64_t h = 0; h < HEADS; h++) {
-      kernels->attention_f32(q + at * WIDTH + h * HD, WIDTH, 1, ROWS - at, k, v, HD, PAST + at,
-                             mask, HD, 0.5f, split + at * WIDTH + h * HD, WIDTH);
+      kernels->attention_f32(q + at * WIDTH + h * HD, WIDTH, 1, ROWS - at, cached_k, cached_v,
+                             dtype, HD, PAST + at, mask, HD, 0.5f, split + at * WIDTH + h * HD,
+                             WIDTH);
     }
     for (int64_t i = 0; i < ROWS * WIDTH; i++) {
       CHECK_SAME(split[i], whole[i], "out[%lld,%lld]", (long long)(i / WIDTH),
@@ -300,18 +351,42 @@ static void splits_change_no_bit(const gk_table *kernels) {
   check_release();
 }
 
+static void splits_change_no_bit(const gk_table *kernels) {
+  EACH_CACHE_TYPE(dtype) splits_change_no_bit_over(kernels, dtype);
+}
+
 static void size_zero_does_nothing(const gk_table *kernels) {
   float *q = check_f32(0, 2, 8, 8), *k = check_f32(0, 2, 8, 8), *v = check_f32(0, 2, 8, 8),
         *out = check_f32(0, 2, 8, 8);
-  kernels->attention_f32(q, 8, 1, 0, k, v, 8, 2, NULL, 8, 1, out, 8);
-  kernels->attention_f32(q, 8, 0, 2, k, v, 8, 0, NULL, 8, 1, out, 8);
-  kernels->attention_f32(q, 8, 1, 2, k, v, 8, 0, NULL, 0, 1, out, 8);
+  EACH_CACHE_TYPE(dtype) {
+    CHECK(kernels->attention_f32(q, 8, 1, 0, k, v, dtype, 8, 2, NULL, 8, 1, out, 8) == GK_OK);
+    CHECK(kernels->attention_f32(q, 8, 0, 2, k, v, dtype, 8, 0, NULL, 8, 1, out, 8) == GK_OK);
+    CHECK(kernels->attention_f32(q, 8, 1, 2, k, v, dtype, 8, 0, NULL, 0, 1, out, 8) == GK_OK);
+  }
   for (int i = 0; i < 16; i++) CHECK(isnan(out[i]));
+}
+
+static void other_types_are_refused_and_nothing_written(const gk_table *kernels) {
+  static const int32_t others[] = {-1, GK_F16, GK_BF16 + 1, INT32_MAX};
+  float *q = check_f32(0, 2, 8, 8), *k = check_f32(0, 2, 8, 8), *v = check_f32(0, 2, 8, 8),
+        *out = check_f32(0, 2, 8, 8);
+  check_fill(q, 2, 8, 8, -1, 1);
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    const int32_t dtype = others[i];
+    check_case("dtype=%d", dtype);
+    CHECK(kernels->attention_f32(q, 8, 1, 2, k, v, dtype, 8, 0, NULL, 8, 1, out, 8) == GK_EINVAL);
+    CHECK(kernels->attention_bf16(q, 8, 1, 2, k, v, dtype, 8, 0, NULL, 8, 1, out, 8) == GK_EINVAL);
+    CHECK(kernels->attention_probs_f32(q, 8, 1, 2, k, dtype, 8, 0, NULL, 8, 1, out, 4) ==
+          GK_EINVAL);
+  }
+  for (int i = 0; i < 16; i++) CHECK(check_is_filler((const unsigned char *)(out + i), 4));
+  check_release();
 }
 
 static void probabilities_match_reference(const gk_table *kernels) {
   uint8_t mask[128];
-  for (int round = 0; round < 60; round++) {
+  for (int round = 0; round < 120; round++) {
+    const int32_t dtype = round < 60 ? GK_F32 : GK_BF16;
     const float scale = round % 7 == 3 ? 60.0f : 0.5f; /* at 60, exp(score) overflows */
     const attention_case c = {1 + check_below(4),
                               1 + check_below(12),
@@ -321,7 +396,7 @@ static void probabilities_match_reference(const gk_table *kernels) {
                               round % 2 ? mask : NULL,
                               false};
     const int place = round % CHECK_PLACES;
-    name_case(&c, place);
+    name_case(&c, dtype, place);
     const int64_t keys = c.past + c.rows, hd = c.head_dim, width = c.heads * hd,
                   p_stride = c.rows * keys + 4;
     for (int64_t j = 0; j < keys; j++) mask[j] = check_below(3) != 0;
@@ -331,9 +406,10 @@ static void probabilities_match_reference(const gk_table *kernels) {
     for (int64_t j = 0; j < keys; j++) {
       if (c.key_mask == NULL || mask[j]) check_fill(k + j * (hd + 1), 1, hd, hd, -3, 3);
     }
+    const void *cached_k = in_cache(place, dtype, k, keys, hd, hd + 1);
     float *p = check_f32(place, c.heads, c.rows * keys, p_stride);
-    kernels->attention_probs_f32(q, width + 2, c.heads, c.rows, k, hd + 1, c.past, c.key_mask, hd,
-                                 c.scale, p, p_stride);
+    CHECK(kernels->attention_probs_f32(q, width + 2, c.heads, c.rows, cached_k, dtype, hd + 1,
+                                       c.past, c.key_mask, hd, c.scale, p, p_stride) == GK_OK);
     double expected[128];
     for (int64_t h = 0; h < c.heads; h++) {
       for (int64_t r = 0; r < c.rows; r++) {
@@ -358,4 +434,6 @@ CHECK_MAIN(CHECK_TEST(every_tail_matches_reference), CHECK_TEST(every_block_edge
            CHECK_TEST(hidden_keys_are_left_out),
            CHECK_TEST(special_values_stay_with_those_who_see_them),
            CHECK_TEST(large_scores_neither_overflow_nor_vanish), CHECK_TEST(splits_change_no_bit),
-           CHECK_TEST(size_zero_does_nothing), CHECK_TEST(probabilities_match_reference))
+           CHECK_TEST(size_zero_does_nothing),
+           CHECK_TEST(other_types_are_refused_and_nothing_written),
+           CHECK_TEST(probabilities_match_reference))

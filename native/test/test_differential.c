@@ -68,9 +68,10 @@ static void trial_rope_f32(const gk_table *kernels) {
   float *q = update_f32(rows, q_heads * dim, q_stride, tolerance);
   const float *k = in_f32(rows, k_heads * dim, k_stride);
   const float *cosine = in_f32(rows, half, half), *sine = in_f32(rows, half, half);
-  float *k_out = out_f32(k_heads, rows * dim, head_stride, tolerance);
+  const int32_t dtype = draw_cache_dtype();
+  void *k_out = out_cached(dtype, k_heads, rows * dim, head_stride, tolerance);
   trial_result(kernels->rope_f32(q, q_stride, q_heads, k, k_stride, k_heads,
-                                 draw_one_in(50) ? dim + 1 : dim, cosine, sine, rows, k_out,
+                                 draw_one_in(50) ? dim + 1 : dim, cosine, sine, rows, k_out, dtype,
                                  head_stride));
 }
 
@@ -194,15 +195,17 @@ static void trial_attention_f32(const gk_table *kernels) {
   const int64_t dim = draw_size(0), keys = past + rows;
   const int64_t q_stride = draw_stride(heads * dim), out_stride = draw_stride(heads * dim);
   const int64_t kv_stride = draw_stride(dim);
+  const int32_t dtype = draw_cache_dtype();
   const float scale = 0.5f / sqrtf((float)dim + 1);
   const double score = 4 * (double)dim * (double)scale;
   const double tolerance = 4 * (double)(dim + keys + 16) * CHECK_EPS * (1 + score);
   const uint8_t *mask = draw_mask(keys);
   const float *q = in_f32(rows, heads * dim, q_stride);
-  const float *k = in_f32(keys, dim, kv_stride), *v = in_f32(keys, dim, kv_stride);
+  const void *k = in_cached(dtype, keys, dim, kv_stride, false);
+  const void *v = in_cached(dtype, keys, dim, kv_stride, false);
   float *out = out_f32(rows, heads * dim, out_stride, tolerance);
-  kernels->attention_f32(q, q_stride, heads, rows, k, v, kv_stride, past, mask, dim, scale, out,
-                         out_stride);
+  trial_result(kernels->attention_f32(q, q_stride, heads, rows, k, v, dtype, kv_stride, past, mask,
+                                      dim, scale, out, out_stride));
 }
 
 static void trial_attention_bf16(const gk_table *kernels) {
@@ -210,32 +213,36 @@ static void trial_attention_bf16(const gk_table *kernels) {
   const int64_t dim = draw_size(0), keys = past + rows;
   const int64_t q_stride = draw_stride(heads * dim), out_stride = draw_stride(heads * dim);
   const int64_t kv_stride = draw_stride(dim);
+  const int32_t dtype = draw_cache_dtype();
   const float scale = 0.5f / sqrtf((float)dim + 1);
   const double score = 4 * (double)dim * (double)scale;
   const double rounding = 4 * (exp(score / 128) - 1 + 1.0 / 128);
   const double tolerance = 4 * (double)(dim + keys + 16) * CHECK_EPS * (1 + score) + rounding;
   const uint8_t *mask = draw_mask(keys);
   const float *q = in_f32(rows, heads * dim, q_stride);
-  const float *k = in_f32(keys, dim, kv_stride);
-  const float *v = in_finite_f32(keys, dim, kv_stride); /* else the rounding may spread them */
+  const void *k = in_cached(dtype, keys, dim, kv_stride, false);
+  const void *v =
+      in_cached(dtype, keys, dim, kv_stride, true); /* else the rounding may spread them */
   float *out = out_f32(rows, heads * dim, out_stride, tolerance);
-  kernels->attention_bf16(q, q_stride, heads, rows, k, v, kv_stride, past, mask, dim, scale, out,
-                          out_stride);
+  trial_result(kernels->attention_bf16(q, q_stride, heads, rows, k, v, dtype, kv_stride, past, mask,
+                                       dim, scale, out, out_stride));
 }
 
 static void trial_attention_probs_f32(const gk_table *kernels) {
   const int64_t heads = draw_count(1), rows = draw_count(0), past = draw_size(0);
   const int64_t dim = draw_size(0), keys = past + rows;
   const int64_t q_stride = draw_stride(heads * dim), kv_stride = draw_stride(dim);
+  const int32_t dtype = draw_cache_dtype();
   const int64_t head_stride = draw_stride(rows * keys);
   const float scale = 0.5f / sqrtf((float)dim + 1);
   const double score = 4 * (double)dim * (double)scale;
   const double tolerance = 2 * (double)(dim + keys + 16) * CHECK_EPS * (1 + score);
   const uint8_t *mask = draw_mask(keys);
-  const float *q = in_f32(rows, heads * dim, q_stride), *k = in_f32(keys, dim, kv_stride);
+  const float *q = in_f32(rows, heads * dim, q_stride);
+  const void *k = in_cached(dtype, keys, dim, kv_stride, false);
   float *p = out_f32(heads, rows * keys, head_stride, tolerance);
-  kernels->attention_probs_f32(q, q_stride, heads, rows, k, kv_stride, past, mask, dim, scale, p,
-                               head_stride);
+  trial_result(kernels->attention_probs_f32(q, q_stride, heads, rows, k, dtype, kv_stride, past,
+                                            mask, dim, scale, p, head_stride));
 }
 
 static void trial_embed(const gk_table *kernels) {
@@ -256,6 +263,15 @@ static void trial_widen_f32(const gk_table *kernels) {
   const void *src = in_weights(dtype, rows, cols, stride);
   float *dst = out_f32(rows, cols, out_stride, 0);
   trial_result(kernels->widen_f32(src, dtype, stride, rows, cols, dst, out_stride));
+}
+
+static void trial_narrow(const gk_table *kernels) {
+  const int64_t rows = draw_count(0), cols = draw_size(0);
+  const int64_t stride = draw_stride(cols), out_stride = draw_stride(cols);
+  const int32_t dtype = draw_cache_dtype();
+  const float *src = in_f32(rows, cols, stride);
+  void *dst = out_cached(dtype, rows, cols, out_stride, 0);
+  trial_result(kernels->narrow(src, stride, rows, cols, dst, dtype, out_stride));
 }
 
 static void trial_probe_read(const gk_table *kernels) {

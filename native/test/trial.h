@@ -100,6 +100,12 @@ static inline int32_t draw_dtype(void) {
   return draw_one_in(50) ? unknown[draw(3)] : (int32_t)draw(GK_BF16 + 1);
 }
 
+/* Of a cache; now and then one that no cache has. */
+static inline int32_t draw_cache_dtype(void) {
+  static const int32_t unknown[] = {-1, GK_F16, GK_BF16 + 1, INT32_MAX};
+  return draw_one_in(50) ? unknown[draw(4)] : draw(2) ? GK_F32 : GK_BF16;
+}
+
 /* ---- operands ------------------------------------------------------------------------------- */
 
 static inline void *trial_memory(int64_t rows, int64_t cols, int64_t stride, size_t element,
@@ -139,13 +145,6 @@ static inline void trial_expect(const void *data, int64_t rows, int64_t cols, in
   }
   trial_state.outputs[trial_state.output_count++] =
       (trial_output){data, rows, cols, stride, kind, tolerance};
-}
-
-static inline const float *in_finite_f32(int64_t rows, int64_t cols, int64_t stride) {
-  float *x = trial_memory(rows, cols, stride, sizeof *x, sizeof *x);
-  check_fill(x, rows, cols, stride, -2, 2);
-  check_seal(x);
-  return trial_operand(x, sizeof *x);
 }
 
 static inline const float *in_f32(int64_t rows, int64_t cols, int64_t stride) {
@@ -213,6 +212,47 @@ static inline const void *in_weights(int32_t dtype, int64_t rows, int64_t cols, 
   }
   check_seal(w);
   return trial_operand(w, element);
+}
+
+static inline void trial_put(unsigned char *x, int32_t dtype, int64_t index, float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  const uint16_t upper = (uint16_t)(bits >> 16);
+  if (dtype == GK_BF16) {
+    memcpy(x + 2 * index, &upper, sizeof upper);
+  } else {
+    memcpy(x + 4 * index, &bits, sizeof bits);
+  }
+}
+
+/* As a cache of the dtype has it, at any byte; of an unknown type there is none. */
+static inline const void *in_cached(int32_t dtype, int64_t rows, int64_t cols, int64_t stride,
+                                    bool finite) {
+  const float special[] = {NAN, INFINITY, -INFINITY, 0, -0.0f, 0x1p-130f, -0x1p-126f};
+  const bool known = dtype == GK_F32 || dtype == GK_BF16;
+  const size_t element = check_element_size(known ? dtype : GK_F32);
+  if (!known) rows = 0;
+  unsigned char *x = trial_memory(rows, cols, stride, element, 1);
+  for (int64_t r = 0; r < rows; r++) {
+    for (int64_t c = 0; c < cols; c++) trial_put(x, dtype, r * stride + c, check_uniform(-2, 2));
+  }
+  if (!finite && rows > 0 && cols > 0 && draw_one_in(12)) {
+    for (int64_t left = 1 + draw(3); left > 0; left--)
+      trial_put(x, dtype, draw(rows) * stride + draw(cols), special[draw(7)]);
+  }
+  check_seal(x);
+  return trial_operand(x, element);
+}
+
+/* Written alone, as a cache of the dtype has it; all NaN before. Of an unknown type there is none. */
+static inline void *out_cached(int32_t dtype, int64_t rows, int64_t cols, int64_t stride,
+                               double tolerance) {
+  const bool known = dtype == GK_F32 || dtype == GK_BF16;
+  const size_t element = check_element_size(known ? dtype : GK_F32);
+  void *x = trial_memory(known ? rows : 0, cols, stride, element, 1);
+  trial_expect(x, known ? rows : 0, cols, stride, dtype == GK_BF16 ? TRIAL_BF16 : TRIAL_F32,
+               tolerance);
+  return trial_operand(x, element);
 }
 
 /* Random numbers in [least, bound). */

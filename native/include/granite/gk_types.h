@@ -7,7 +7,7 @@
  * What every kernel of this library keeps to, unless its own header says otherwise:
  *
  * strides    in ELEMENTS of the operand's own type, from one row to the next; stride >= columns
- * alignment  none: weights may start at any byte, f32 operands at any multiple of 4 bytes
+ * alignment  none: weights and the cache may start at any byte, f32 operands at any multiple of 4 bytes
  * bounds     no byte outside the operands is read or written, whatever the tail length
  * aliasing   no overlap between an output and any other operand
  * state      none but the function table chosen by gk_set_max_isa; no allocation, no threads, no I/O:
@@ -24,9 +24,9 @@
 #endif
 
 /** Changes whenever a signature or a contract changes; the loader refuses a library of another version. */
-#define GK_ABI_VERSION 2
+#define GK_ABI_VERSION 3
 
-/** Element types of weights, as Hugging Face safetensors name them. All little-endian. */
+/** Element types of weights and of the cache, as Hugging Face safetensors name them. All little-endian. */
 enum gk_dtype {
   GK_F32 = 0,  /* IEEE 754 binary32 */
   GK_F16 = 1,  /* IEEE 754 binary16 */

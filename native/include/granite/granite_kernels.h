@@ -10,6 +10,7 @@
 #include "granite/gk_gemm.h"
 #include "granite/gk_gemv.h"
 #include "granite/gk_info.h"
+#include "granite/gk_narrow.h"
 #include "granite/gk_probe.h"
 #include "granite/gk_rms_norm.h"
 #include "granite/gk_rope.h"

@@ -6,8 +6,8 @@
  *   scores [keys, queries] = K [keys, head_dim] * Q' [head_dim, queries]       Q' is packed once
  *   sums [head_dim, queries] += V' [head_dim, keys] * p [keys, queries]
  *
- * For each 64 visible keys, K is rounded and V rounded and transposed, and then all queries at hand
- * go over them, so that the cache stays f32 and this costs little.
+ * For each 64 visible keys, K is copied and V transposed, both rounded where the cache is f32, and
+ * then all queries at hand go over them, so that this costs little.
  */
 
 #include <assert.h>
@@ -18,6 +18,7 @@
 #include "kernels.h"
 #include "pack/pack_tile.h"
 #include "simd/exp_avx512.h"
+#include "simd/load_scalar.h"
 #include "simd/tiles_amx.h"
 
 enum {
@@ -38,8 +39,9 @@ typedef struct queries {
 } queries;
 
 typedef struct attention {
-  const float *k, *v;
-  int64_t kv_stride, past;
+  const unsigned char *k, *v;
+  int32_t dtype;         /* of both */
+  int64_t kv_step, past; /* bytes from one key to the next, keys before the first row */
   int64_t head_dim;
   int steps, dims; /* of 32, of 16 */
   float scale;
@@ -55,31 +57,52 @@ typedef struct workspace {
   int64_t key[KEYS];                        /* the visible ones at hand, ascending */
 } workspace;
 
+/* Up to 32 numbers of the cache as bfloat16; zeros after the first `count`. */
+static __m512i load_32(const unsigned char *from, int32_t dtype, int64_t count) {
+  if (dtype == GK_F32) return gk_round_32(from, count);
+  const __mmask32 used = count >= 32 ? 0xffffffff : (__mmask32)((1u << count) - 1);
+  return _mm512_maskz_loadu_epi16(used, from);
+}
+
+/* 16 numbers of two keys in turn as bfloat16, those of the masks; zeros in place of the others. */
+static __m512i load_pair(const unsigned char *even, __mmask16 even_used, const unsigned char *odd,
+                         __mmask16 odd_used, int32_t dtype) {
+  if (dtype == GK_F32) {
+    return gk_interleave_16(_mm512_maskz_loadu_ps(even_used, even),
+                            _mm512_maskz_loadu_ps(odd_used, odd));
+  }
+  return gk_interleave_16x16(_mm256_maskz_loadu_epi16(even_used, even),
+                             _mm256_maskz_loadu_epi16(odd_used, odd));
+}
+
 static void load_keys(const attention *a, int count, workspace *w) {
+  const int64_t size = gk_element_size(a->dtype);
   for (int j = 0; j < KEYS; j++) {
     unsigned char *to = w->k + j * a->steps * 64;
     for (int s = 0; s < a->steps; s++) {
-      const float *from = a->k + w->key[j < count ? j : 0] * a->kv_stride + s * 32;
-      const __m512i rounded = gk_round_32(from, a->head_dim - s * 32);
-      _mm512_storeu_si512(to + s * 64, j < count ? rounded : _mm512_setzero_si512());
+      const unsigned char *from = a->k + w->key[j < count ? j : 0] * a->kv_step + s * 32 * size;
+      const __m512i numbers = load_32(from, a->dtype, a->head_dim - s * 32);
+      _mm512_storeu_si512(to + s * 64, j < count ? numbers : _mm512_setzero_si512());
     }
   }
 }
 
 static void load_values(const attention *a, int count, workspace *w) {
+  const int64_t size = gk_element_size(a->dtype);
   for (int d = 0; d < a->dims; d++) {
     const int64_t rest = a->head_dim - d * 16;
     const __mmask16 used = rest >= 16 ? 0xffff : gk_first_lanes(rest);
     for (int step = 0; step < KEYS / 32; step++) {
       __m512 pair[16]; /* of keys, for each dimension */
       for (int j = 0; j < 16; j++) {
-        __m512 value[2];
+        const unsigned char *from[2];
+        __mmask16 there[2];
         for (int h = 0; h < 2; h++) {
           const int key = step * 32 + 2 * j + h;
-          const float *from = a->v + w->key[key < count ? key : 0] * a->kv_stride + d * 16;
-          value[h] = _mm512_maskz_loadu_ps(key < count ? used : 0, from);
+          from[h] = a->v + w->key[key < count ? key : 0] * a->kv_step + d * 16 * size;
+          there[h] = key < count ? used : 0;
         }
-        pair[j] = _mm512_castsi512_ps(gk_interleave_16(value[0], value[1]));
+        pair[j] = _mm512_castsi512_ps(load_pair(from[0], there[0], from[1], there[1], a->dtype));
       }
       gk_transpose_16x16(pair);
       unsigned char *to = w->v + (d * (KEYS / 32) + step) * TILE;
@@ -224,19 +247,20 @@ static void attend(const attention *a, const uint8_t *key_mask, queries *tiles, 
   }
 }
 
-void attention_bf16_amx(const float *q, int64_t q_stride, int64_t heads, int64_t rows,
-                        const float *k, const float *v, int64_t kv_stride, int64_t past,
-                        const uint8_t *key_mask, int64_t head_dim, float scale, float *out,
-                        int64_t out_stride) {
+int32_t attention_bf16_amx(const float *q, int64_t q_stride, int64_t heads, int64_t rows,
+                           const void *k, const void *v, int32_t dtype, int64_t kv_stride,
+                           int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale,
+                           float *out, int64_t out_stride) {
   assert(heads >= 0 && rows >= 0 && past >= 0 && head_dim >= 0);
+  if (dtype != GK_F32 && dtype != GK_BF16) return GK_EINVAL;
   if (head_dim > MOST_DIM || head_dim == 0) {
-    attention_f32_avx512(q, q_stride, heads, rows, k, v, kv_stride, past, key_mask, head_dim, scale,
-                         out, out_stride);
-    return;
+    return attention_f32_avx512(q, q_stride, heads, rows, k, v, dtype, kv_stride, past, key_mask,
+                                head_dim, scale, out, out_stride);
   }
   const attention a = {.k = k,
                        .v = v,
-                       .kv_stride = kv_stride,
+                       .dtype = dtype,
+                       .kv_step = kv_stride * gk_element_size(dtype),
                        .past = past,
                        .head_dim = head_dim,
                        .steps = (int)((head_dim + 31) / 32),
@@ -273,4 +297,5 @@ void attention_bf16_amx(const float *q, int64_t q_stride, int64_t heads, int64_t
     }
   }
   _tile_release();
+  return GK_OK;
 }

@@ -2,7 +2,8 @@
 #define GK_ATTENTION_VECTOR_H
 
 /*
- * Attention of the wide tiers; include the tier's simd/vec_<isa>.h and simd/exp_<isa>.h first.
+ * Attention of the wide tiers; include the tier's simd/vec_<isa>.h and simd/exp_<isa>.h, and
+ * simd/load_scalar.h, first.
  *
  * A "line" is one query: head h of row r. Four lines make a tile, which shares each load of a key
  * or value; 16 tiles make a block, which goes over the keys once, KEYS visible ones at a time
@@ -48,9 +49,10 @@ typedef struct attention_tile {
 } attention_tile;
 
 /* s[j, l] = scale * q[l] . k[j] for the keys in flight; lines that there are not repeat others */
-GK_TEMPLATE void attention_scores(int lines, const float *const *q, const float *const *k,
-                                  int64_t head_dim, float scale, float *s) {
+GK_TEMPLATE void attention_scores(int lines, const float *const *q, const unsigned char *const *k,
+                                  int32_t dtype, int64_t head_dim, float scale, float *s) {
   const int keys = attention_keys_in_flight(lines);
+  const int64_t size = gk_element_size(dtype);
   gk_vec sum[MOST_KEYS_IN_FLIGHT][LINES];
   GK_UNROLL(8) for (int j = 0; j < keys; j++) {
     GK_UNROLL(4) for (int l = 0; l < lines; l++) sum[j][l] = gk_vec_set1(0);
@@ -58,7 +60,8 @@ GK_TEMPLATE void attention_scores(int lines, const float *const *q, const float 
   int64_t i = 0;
   for (; i + GK_LANES <= head_dim; i += GK_LANES) {
     gk_vec k_j[MOST_KEYS_IN_FLIGHT];
-    GK_UNROLL(8) for (int j = 0; j < keys; j++) k_j[j] = gk_vec_load(k[j] + i);
+    GK_UNROLL(8)
+    for (int j = 0; j < keys; j++) k_j[j] = gk_vec_load_weights(k[j] + i * size, dtype);
     GK_UNROLL(4) for (int l = 0; l < lines; l++) {
       const gk_vec q_l = gk_vec_load(q[l] + i);
       GK_UNROLL(8) for (int j = 0; j < keys; j++) sum[j][l] = gk_vec_fma(q_l, k_j[j], sum[j][l]);
@@ -68,7 +71,7 @@ GK_TEMPLATE void attention_scores(int lines, const float *const *q, const float 
     gk_vec q_l[LINES];
     GK_UNROLL(4) for (int l = 0; l < lines; l++) q_l[l] = gk_vec_load_first(q[l] + i, head_dim - i);
     GK_UNROLL(8) for (int j = 0; j < keys; j++) {
-      const gk_vec k_j = gk_vec_load_first(k[j] + i, head_dim - i);
+      const gk_vec k_j = gk_vec_load_first_weights(k[j] + i * size, head_dim - i, dtype);
       GK_UNROLL(4) for (int l = 0; l < lines; l++) sum[j][l] = gk_vec_fma(q_l[l], k_j, sum[j][l]);
     }
   }
@@ -120,8 +123,9 @@ GK_TEMPLATE void attention_softmax(attention_tile *tile, float *s, int64_t keys,
 /* out[l, i..] = out[l, i..] * rescale[l] + sum over j of p[j, l] * v[j, i..], for `vecs` vectors or
  * `tail` lanes of i */
 GK_TEMPLATE void attention_values_at(int lines, int vecs, int64_t tail, float *const *out,
-                                     const float *v, const int64_t *key, int64_t begin, int64_t end,
-                                     const float *p, const float *rescale) {
+                                     const unsigned char *v, int32_t dtype, const int64_t *at,
+                                     int64_t begin, int64_t end, const float *p,
+                                     const float *rescale) {
   gk_vec sum[LINES][MOST_VALUES_IN_FLIGHT];
   GK_UNROLL(4) for (int l = 0; l < lines; l++) {
     GK_UNROLL(4) for (int u = 0; u < vecs; u++) {
@@ -133,8 +137,9 @@ GK_TEMPLATE void attention_values_at(int lines, int vecs, int64_t tail, float *c
   for (int64_t j = begin; j < end; j++) {
     gk_vec v_j[MOST_VALUES_IN_FLIGHT];
     GK_UNROLL(4) for (int u = 0; u < vecs; u++) {
-      const float *v_ju = v + key[j] + u * GK_LANES;
-      v_j[u] = tail ? gk_vec_load_first(v_ju, tail) : gk_vec_load(v_ju);
+      const unsigned char *v_ju = v + at[j] + u * GK_LANES * gk_element_size(dtype);
+      v_j[u] =
+          tail ? gk_vec_load_first_weights(v_ju, tail, dtype) : gk_vec_load_weights(v_ju, dtype);
     }
     GK_UNROLL(4) for (int l = 0; l < lines; l++) {
       const gk_vec p_jl = gk_vec_set1(p[j * LINES + l]);
@@ -154,15 +159,17 @@ GK_TEMPLATE void attention_values_at(int lines, int vecs, int64_t tail, float *c
 }
 
 /* The above for all of head_dim. */
-GK_TEMPLATE void attention_values(int lines, int64_t head_dim, float *const *out, const float *v,
-                                  const int64_t *key, int64_t begin, int64_t end, const float *p,
+GK_TEMPLATE void attention_values(int lines, int64_t head_dim, float *const *out,
+                                  const unsigned char *v, int32_t dtype, const int64_t *at,
+                                  int64_t begin, int64_t end, const float *p,
                                   const float *rescale) {
   const int in_flight = attention_values_in_flight(lines);
   float *out_i[LINES];
   int64_t i = 0;
-#define ATTENTION_VALUES_AT(vecs, tail)                               \
-  GK_UNROLL(4) for (int l = 0; l < lines; l++) out_i[l] = out[l] + i; \
-  attention_values_at(lines, vecs, tail, out_i, v + i, key, begin, end, p, rescale)
+#define ATTENTION_VALUES_AT(vecs, tail)                                                           \
+  GK_UNROLL(4) for (int l = 0; l < lines; l++) out_i[l] = out[l] + i;                             \
+  attention_values_at(lines, vecs, tail, out_i, v + i * gk_element_size(dtype), dtype, at, begin, \
+                      end, p, rescale)
   for (; i + in_flight * GK_LANES <= head_dim; i += in_flight * GK_LANES) {
     ATTENTION_VALUES_AT(in_flight, 0);
   }
@@ -176,22 +183,23 @@ GK_TEMPLATE void attention_values(int lines, int64_t head_dim, float *const *out
 }
 
 /* s[j, l] of `count` keys, which start at k + at[j] */
-GK_TEMPLATE void attention_all_scores(int lines, const float *const *q, const float *k,
-                                      const int64_t *at, int64_t count, int64_t head_dim,
-                                      float scale, float *s) {
+GK_TEMPLATE void attention_all_scores(int lines, const float *const *q, const unsigned char *k,
+                                      int32_t dtype, const int64_t *at, int64_t count,
+                                      int64_t head_dim, float scale, float *s) {
   const int in_flight = attention_keys_in_flight(lines);
   for (int64_t j = 0; j < count; j += in_flight) {
-    const float *k_j[MOST_KEYS_IN_FLIGHT]; /* a last few that are missing repeat the last key */
+    const unsigned char
+        *k_j[MOST_KEYS_IN_FLIGHT]; /* a last few that are missing repeat the last key */
     for (int u = 0; u < in_flight; u++) k_j[u] = k + at[j + u < count ? j + u : count - 1];
-    attention_scores(lines, q, k_j, head_dim, scale, s + j * LINES);
+    attention_scores(lines, q, k_j, dtype, head_dim, scale, s + j * LINES);
   }
 }
 
-/* One tile over one block of `count` visible keys: key[j] the number, at[j] the offset of the row;
+/* One tile over one block of `count` visible keys: key[j] the number, at[j] the offset of the row in bytes;
  * `lines` is a constant, 1, 2 or LINES, and at least those of the tile. */
-GK_TEMPLATE void attention_step(int lines, attention_tile *tile, const float *k, const float *v,
-                                const int64_t *key, const int64_t *at, int64_t count,
-                                int64_t head_dim, float scale) {
+GK_TEMPLATE void attention_step(int lines, attention_tile *tile, const unsigned char *k,
+                                const unsigned char *v, int32_t dtype, const int64_t *key,
+                                const int64_t *at, int64_t count, int64_t head_dim, float scale) {
   int64_t visible[LINES];
   for (int l = 0; l < LINES; l++) {
     visible[l] = count;
@@ -202,7 +210,7 @@ GK_TEMPLATE void attention_step(int lines, attention_tile *tile, const float *k,
   if (any == 0) return;
 
   float s[KEYS * LINES];
-  attention_all_scores(lines, tile->q, k, at, any, head_dim, scale, s);
+  attention_all_scores(lines, tile->q, k, dtype, at, any, head_dim, scale, s);
   const int64_t group = GK_LANES / LINES, padded = (any + group - 1) / group * group;
   for (int l = 0; l < LINES; l++) {
     for (int64_t j = visible[l]; j < padded; j++) s[j * LINES + l] = -INFINITY;
@@ -211,19 +219,18 @@ GK_TEMPLATE void attention_step(int lines, attention_tile *tile, const float *k,
   static const float unchanged[LINES] = {1, 1, 1, 1};
   float rescale[LINES];
   attention_softmax(tile, s, padded, rescale);
-  attention_values(lines, head_dim, tile->out, v, at, 0, all, s, rescale);
+  attention_values(lines, head_dim, tile->out, v, dtype, at, 0, all, s, rescale);
   /* Values that some lines do not see stay out of their sums altogether: 0 * NaN would be NaN. */
   for (int l = 0; l < tile->lines && all < any; l++) {
-    attention_values(1, head_dim, tile->out + l, v, at, all, visible[l], s + l, unchanged);
+    attention_values(1, head_dim, tile->out + l, v, dtype, at, all, visible[l], s + l, unchanged);
   }
 }
 
-GK_TEMPLATE void attention(const float *q, int64_t q_stride, int64_t heads, int64_t rows,
-                           const float *k, const float *v, int64_t kv_stride, int64_t past,
-                           const uint8_t *key_mask, int64_t head_dim, float scale, float *out,
-                           int64_t out_stride) {
-  assert(heads >= 0 && rows >= 0 && past >= 0 && head_dim >= 0);
-  const int64_t lines = rows * heads;
+GK_TEMPLATE void attention_of(const float *q, int64_t q_stride, int64_t heads, int64_t rows,
+                              const unsigned char *k, const unsigned char *v, int32_t dtype,
+                              int64_t kv_stride, int64_t past, const uint8_t *key_mask,
+                              int64_t head_dim, float scale, float *out, int64_t out_stride) {
+  const int64_t lines = rows * heads, kv_step = kv_stride * gk_element_size(dtype);
   for (int64_t line = 0; line < lines; line += TILES * LINES) {
     attention_tile tiles[TILES];
     int tile_count = 0;
@@ -251,16 +258,16 @@ GK_TEMPLATE void attention(const float *q, int64_t q_stride, int64_t heads, int6
       for (; next < keys && count < KEYS; next++) {
         if (key_mask != NULL && key_mask[next] == 0) continue;
         key[count] = next;
-        at[count++] = next * kv_stride;
+        at[count++] = next * kv_step;
       }
       for (int t = 0; t < tile_count && count > 0; t++) {
         /* A single new token has as few lines as heads share a key. */
         if (tiles[t].lines == 1) {
-          attention_step(1, &tiles[t], k, v, key, at, count, head_dim, scale);
+          attention_step(1, &tiles[t], k, v, dtype, key, at, count, head_dim, scale);
         } else if (tiles[t].lines == 2) {
-          attention_step(2, &tiles[t], k, v, key, at, count, head_dim, scale);
+          attention_step(2, &tiles[t], k, v, dtype, key, at, count, head_dim, scale);
         } else {
-          attention_step(LINES, &tiles[t], k, v, key, at, count, head_dim, scale);
+          attention_step(LINES, &tiles[t], k, v, dtype, key, at, count, head_dim, scale);
         }
       }
     }
@@ -274,6 +281,25 @@ GK_TEMPLATE void attention(const float *q, int64_t q_stride, int64_t heads, int6
         for (int64_t i = 0; i < head_dim; i++) tiles[t].out[l][i] *= normalise;
       }
     }
+  }
+}
+
+GK_TEMPLATE int32_t attention(const float *q, int64_t q_stride, int64_t heads, int64_t rows,
+                              const void *k, const void *v, int32_t dtype, int64_t kv_stride,
+                              int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale,
+                              float *out, int64_t out_stride) {
+  assert(heads >= 0 && rows >= 0 && past >= 0 && head_dim >= 0);
+  switch (dtype) {
+    case GK_F32:
+      attention_of(q, q_stride, heads, rows, k, v, GK_F32, kv_stride, past, key_mask, head_dim,
+                   scale, out, out_stride);
+      return GK_OK;
+    case GK_BF16:
+      attention_of(q, q_stride, heads, rows, k, v, GK_BF16, kv_stride, past, key_mask, head_dim,
+                   scale, out, out_stride);
+      return GK_OK;
+    default:
+      return GK_EINVAL;
   }
 }
 

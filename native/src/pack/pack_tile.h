@@ -5,10 +5,10 @@
 #include "simd/transpose_avx512.h"
 
 /* Up to 32 numbers, rounded; zeros after the first `count`. */
-static inline __m512i gk_round_32(const float *x, int64_t count) {
+static inline __m512i gk_round_32(const void *x, int64_t count) {
   const __mmask16 low = count >= 16 ? 0xffff : gk_first_lanes(count);
   const __mmask16 high = count >= 32 ? 0xffff : count <= 16 ? 0 : gk_first_lanes(count - 16);
-  return (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, x + 16),
+  return (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, (const unsigned char *)x + 64),
                                       _mm512_maskz_loadu_ps(low, x));
 }
 
@@ -26,11 +26,21 @@ static inline void gk_pack_tile(const float *const *row, __mmask16 used, int64_t
   }
 }
 
-/* The numbers 0 to 15 of two vectors in turn. */
-static inline __m512i gk_interleave_16(__m512 even, __m512 odd) {
+/* The words 0 to 15 of the lower half in turn with those of the upper half. */
+static inline __m512i gk_interleave_halves(__m512i words) {
   const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24,
                                          8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-  return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(odd, even));
+  return _mm512_permutexvar_epi16(order, words);
+}
+
+/* The numbers 0 to 15 of two vectors in turn, rounded. */
+static inline __m512i gk_interleave_16(__m512 even, __m512 odd) {
+  return gk_interleave_halves((__m512i)_mm512_cvtne2ps_pbh(odd, even));
+}
+
+/* The same of numbers that are bfloat16 already. */
+static inline __m512i gk_interleave_16x16(__m256i even, __m256i odd) {
+  return gk_interleave_halves(_mm512_inserti64x4(_mm512_castsi256_si512(even), odd, 1));
 }
 
 #endif

@@ -90,6 +90,36 @@ GK_TEMPLATE gk_vec gk_vec_load_first_weights(const void *weights, int64_t count,
   return gk_widen_8x16(_mm_loadu_si128((const __m128i *)padded), dtype);
 }
 
+/* To nearest, ties to even; NaN stays NaN. */
+static inline __m128i gk_round_8x16(gk_vec a) {
+  const __m256i bits = _mm256_castps_si256(a), upper = _mm256_srli_epi32(bits, 16);
+  const __m256i odd = _mm256_and_si256(upper, _mm256_set1_epi32(1));
+  const __m256i half = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
+  const __m256i rounded = _mm256_srli_epi32(_mm256_add_epi32(bits, half), 16);
+  const __m256i quiet = _mm256_or_si256(upper, _mm256_set1_epi32(0x40));
+  const __m256i is_nan = _mm256_castps_si256(_mm256_cmp_ps(a, a, _CMP_UNORD_Q));
+  const __m256i words = _mm256_blendv_epi8(rounded, quiet, is_nan);
+  return _mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+}
+
+/* Eight numbers to the cache as `dtype`, GK_F32 or GK_BF16, at any byte offset. */
+GK_TEMPLATE void gk_vec_store_cached(void *p, int32_t dtype, gk_vec a) {
+  if (dtype == GK_F32) {
+    _mm256_storeu_ps(p, a);
+  } else {
+    _mm_storeu_si128(p, gk_round_8x16(a));
+  }
+}
+GK_TEMPLATE void gk_vec_store_first_cached(void *p, int64_t count, int32_t dtype, gk_vec a) {
+  if (dtype == GK_F32) {
+    gk_vec_store_first(p, count, a);
+  } else {
+    uint16_t rounded[8];
+    _mm_storeu_si128((__m128i *)rounded, gk_round_8x16(a));
+    memcpy(p, rounded, (size_t)count * sizeof rounded[0]);
+  }
+}
+
 /* Half of sixteen bfloat16, widened: the lanes 0-3 and 8-11 (half 0), or 4-7 and 12-15 (half 1).
  * One instruction, where widening in sequence needs two. */
 GK_TEMPLATE gk_vec gk_vec_load_bf16_half(const void *weights, int half) {

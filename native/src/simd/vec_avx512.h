@@ -88,6 +88,34 @@ GK_TEMPLATE gk_vec gk_vec_load_first_weights(const void *weights, int64_t count,
   return gk_widen_16x16(_mm256_maskz_loadu_epi16(gk_first_lanes(count), weights), dtype);
 }
 
+/* To nearest, ties to even; NaN stays NaN. The instruction of AVX512-BF16 would take subnormal
+ * numbers for zero. */
+static inline __m256i gk_round_16x16(gk_vec a) {
+  const __m512i bits = _mm512_castps_si512(a), upper = _mm512_srli_epi32(bits, 16);
+  const __m512i odd = _mm512_and_si512(upper, _mm512_set1_epi32(1));
+  const __m512i half = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
+  const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, half), 16);
+  const __m512i quiet = _mm512_or_si512(upper, _mm512_set1_epi32(0x40));
+  const __mmask16 is_nan = _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q);
+  return _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, is_nan, quiet));
+}
+
+/* Sixteen numbers to the cache as `dtype`, GK_F32 or GK_BF16, at any byte offset. */
+GK_TEMPLATE void gk_vec_store_cached(void *p, int32_t dtype, gk_vec a) {
+  if (dtype == GK_F32) {
+    _mm512_storeu_ps(p, a);
+  } else {
+    _mm256_storeu_si256(p, gk_round_16x16(a));
+  }
+}
+GK_TEMPLATE void gk_vec_store_first_cached(void *p, int64_t count, int32_t dtype, gk_vec a) {
+  if (dtype == GK_F32) {
+    gk_vec_store_first(p, count, a);
+  } else {
+    _mm256_mask_storeu_epi16(p, gk_first_lanes(count), gk_round_16x16(a));
+  }
+}
+
 /* Half of 32 bfloat16, widened: of each eight in turn the first four (half 0), or the last (half
  * 1). One instruction, where widening in sequence needs two. */
 GK_TEMPLATE gk_vec gk_vec_load_bf16_half(const void *weights, int half) {
