@@ -23,10 +23,10 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int GK_ABI_VERSION = (int)2L;
+    private static final int GK_ABI_VERSION = (int)3L;
     /**
      * {@snippet lang=c :
-     * #define GK_ABI_VERSION 2
+     * #define GK_ABI_VERSION 3
      * }
      */
     public static int GK_ABI_VERSION() {
@@ -266,13 +266,15 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     }
 
     private static class gk_attention_f32 {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            granite_kernels_h.C_INT,
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_INT,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
@@ -290,7 +292,7 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * void gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
+     * int32_t gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const void *k, const void *v, int32_t dtype, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
      * }
      */
     public static FunctionDescriptor gk_attention_f32$descriptor() {
@@ -300,7 +302,7 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * void gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
+     * int32_t gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const void *k, const void *v, int32_t dtype, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
      * }
      */
     public static MethodHandle gk_attention_f32$handle() {
@@ -310,7 +312,7 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * void gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
+     * int32_t gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const void *k, const void *v, int32_t dtype, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
      * }
      */
     public static MemorySegment gk_attention_f32$address() {
@@ -319,16 +321,16 @@ public class granite_kernels_h extends granite_kernels_h$shared {
 
     /**
      * {@snippet lang=c :
-     * void gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
+     * int32_t gk_attention_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const void *k, const void *v, int32_t dtype, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
      * }
      */
-    public static void gk_attention_f32(MemorySegment q, long q_stride, long heads, long rows, MemorySegment k, MemorySegment v, long kv_stride, long past, MemorySegment key_mask, long head_dim, float scale, MemorySegment out, long out_stride) {
+    public static int gk_attention_f32(MemorySegment q, long q_stride, long heads, long rows, MemorySegment k, MemorySegment v, int dtype, long kv_stride, long past, MemorySegment key_mask, long head_dim, float scale, MemorySegment out, long out_stride) {
         var mh$ = gk_attention_f32.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("gk_attention_f32", q, q_stride, heads, rows, k, v, kv_stride, past, key_mask, head_dim, scale, out, out_stride);
+                traceDowncall("gk_attention_f32", q, q_stride, heads, rows, k, v, dtype, kv_stride, past, key_mask, head_dim, scale, out, out_stride);
             }
-            mh$.invokeExact(q, q_stride, heads, rows, k, v, kv_stride, past, key_mask, head_dim, scale, out, out_stride);
+            return (int)mh$.invokeExact(q, q_stride, heads, rows, k, v, dtype, kv_stride, past, key_mask, head_dim, scale, out, out_stride);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -337,13 +339,15 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     }
 
     private static class gk_attention_bf16 {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            granite_kernels_h.C_INT,
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_INT,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
@@ -361,7 +365,7 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * void gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
+     * int32_t gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const void *k, const void *v, int32_t dtype, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
      * }
      */
     public static FunctionDescriptor gk_attention_bf16$descriptor() {
@@ -371,7 +375,7 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * void gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
+     * int32_t gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const void *k, const void *v, int32_t dtype, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
      * }
      */
     public static MethodHandle gk_attention_bf16$handle() {
@@ -381,7 +385,7 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * void gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
+     * int32_t gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const void *k, const void *v, int32_t dtype, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
      * }
      */
     public static MemorySegment gk_attention_bf16$address() {
@@ -390,16 +394,16 @@ public class granite_kernels_h extends granite_kernels_h$shared {
 
     /**
      * {@snippet lang=c :
-     * void gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, const float *v, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
+     * int32_t gk_attention_bf16(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const void *k, const void *v, int32_t dtype, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *out, int64_t out_stride)
      * }
      */
-    public static void gk_attention_bf16(MemorySegment q, long q_stride, long heads, long rows, MemorySegment k, MemorySegment v, long kv_stride, long past, MemorySegment key_mask, long head_dim, float scale, MemorySegment out, long out_stride) {
+    public static int gk_attention_bf16(MemorySegment q, long q_stride, long heads, long rows, MemorySegment k, MemorySegment v, int dtype, long kv_stride, long past, MemorySegment key_mask, long head_dim, float scale, MemorySegment out, long out_stride) {
         var mh$ = gk_attention_bf16.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("gk_attention_bf16", q, q_stride, heads, rows, k, v, kv_stride, past, key_mask, head_dim, scale, out, out_stride);
+                traceDowncall("gk_attention_bf16", q, q_stride, heads, rows, k, v, dtype, kv_stride, past, key_mask, head_dim, scale, out, out_stride);
             }
-            mh$.invokeExact(q, q_stride, heads, rows, k, v, kv_stride, past, key_mask, head_dim, scale, out, out_stride);
+            return (int)mh$.invokeExact(q, q_stride, heads, rows, k, v, dtype, kv_stride, past, key_mask, head_dim, scale, out, out_stride);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -408,12 +412,14 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     }
 
     private static class gk_attention_probs_f32 {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            granite_kernels_h.C_INT,
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_INT,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
@@ -431,7 +437,7 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * void gk_attention_probs_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *p, int64_t p_head_stride)
+     * int32_t gk_attention_probs_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const void *k, int32_t dtype, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *p, int64_t p_head_stride)
      * }
      */
     public static FunctionDescriptor gk_attention_probs_f32$descriptor() {
@@ -441,7 +447,7 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * void gk_attention_probs_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *p, int64_t p_head_stride)
+     * int32_t gk_attention_probs_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const void *k, int32_t dtype, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *p, int64_t p_head_stride)
      * }
      */
     public static MethodHandle gk_attention_probs_f32$handle() {
@@ -451,7 +457,7 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * void gk_attention_probs_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *p, int64_t p_head_stride)
+     * int32_t gk_attention_probs_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const void *k, int32_t dtype, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *p, int64_t p_head_stride)
      * }
      */
     public static MemorySegment gk_attention_probs_f32$address() {
@@ -460,16 +466,16 @@ public class granite_kernels_h extends granite_kernels_h$shared {
 
     /**
      * {@snippet lang=c :
-     * void gk_attention_probs_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const float *k, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *p, int64_t p_head_stride)
+     * int32_t gk_attention_probs_f32(const float *q, int64_t q_stride, int64_t heads, int64_t rows, const void *k, int32_t dtype, int64_t kv_stride, int64_t past, const uint8_t *key_mask, int64_t head_dim, float scale, float *p, int64_t p_head_stride)
      * }
      */
-    public static void gk_attention_probs_f32(MemorySegment q, long q_stride, long heads, long rows, MemorySegment k, long kv_stride, long past, MemorySegment key_mask, long head_dim, float scale, MemorySegment p, long p_head_stride) {
+    public static int gk_attention_probs_f32(MemorySegment q, long q_stride, long heads, long rows, MemorySegment k, int dtype, long kv_stride, long past, MemorySegment key_mask, long head_dim, float scale, MemorySegment p, long p_head_stride) {
         var mh$ = gk_attention_probs_f32.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("gk_attention_probs_f32", q, q_stride, heads, rows, k, kv_stride, past, key_mask, head_dim, scale, p, p_head_stride);
+                traceDowncall("gk_attention_probs_f32", q, q_stride, heads, rows, k, dtype, kv_stride, past, key_mask, head_dim, scale, p, p_head_stride);
             }
-            mh$.invokeExact(q, q_stride, heads, rows, k, kv_stride, past, key_mask, head_dim, scale, p, p_head_stride);
+            return (int)mh$.invokeExact(q, q_stride, heads, rows, k, dtype, kv_stride, past, key_mask, head_dim, scale, p, p_head_stride);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1249,6 +1255,72 @@ public class granite_kernels_h extends granite_kernels_h$shared {
         }
     }
 
+    private static class gk_narrow {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            granite_kernels_h.C_INT,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_INT,
+            granite_kernels_h.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_narrow");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gk_narrow(const float *src, int64_t src_stride, int64_t rows, int64_t cols, void *dst, int32_t dtype, int64_t dst_stride)
+     * }
+     */
+    public static FunctionDescriptor gk_narrow$descriptor() {
+        return gk_narrow.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gk_narrow(const float *src, int64_t src_stride, int64_t rows, int64_t cols, void *dst, int32_t dtype, int64_t dst_stride)
+     * }
+     */
+    public static MethodHandle gk_narrow$handle() {
+        return gk_narrow.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gk_narrow(const float *src, int64_t src_stride, int64_t rows, int64_t cols, void *dst, int32_t dtype, int64_t dst_stride)
+     * }
+     */
+    public static MemorySegment gk_narrow$address() {
+        return gk_narrow.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gk_narrow(const float *src, int64_t src_stride, int64_t rows, int64_t cols, void *dst, int32_t dtype, int64_t dst_stride)
+     * }
+     */
+    public static int gk_narrow(MemorySegment src, long src_stride, long rows, long cols, MemorySegment dst, int dtype, long dst_stride) {
+        var mh$ = gk_narrow.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_narrow", src, src_stride, rows, cols, dst, dtype, dst_stride);
+            }
+            return (int)mh$.invokeExact(src, src_stride, rows, cols, dst, dtype, dst_stride);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class gk_probe_read {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             granite_kernels_h.C_LONG,
@@ -1581,6 +1653,7 @@ public class granite_kernels_h extends granite_kernels_h$shared {
             granite_kernels_h.C_POINTER,
             granite_kernels_h.C_LONG,
             granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_INT,
             granite_kernels_h.C_LONG
         );
 
@@ -1592,7 +1665,7 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t gk_rope_f32(float *q, int64_t q_stride, int64_t q_heads, const float *k, int64_t k_stride, int64_t k_heads, int64_t head_dim, const float *cos, const float *sin, int64_t rows, float *k_out, int64_t k_out_head_stride)
+     * int32_t gk_rope_f32(float *q, int64_t q_stride, int64_t q_heads, const float *k, int64_t k_stride, int64_t k_heads, int64_t head_dim, const float *cos, const float *sin, int64_t rows, void *k_out, int32_t k_out_dtype, int64_t k_out_head_stride)
      * }
      */
     public static FunctionDescriptor gk_rope_f32$descriptor() {
@@ -1602,7 +1675,7 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t gk_rope_f32(float *q, int64_t q_stride, int64_t q_heads, const float *k, int64_t k_stride, int64_t k_heads, int64_t head_dim, const float *cos, const float *sin, int64_t rows, float *k_out, int64_t k_out_head_stride)
+     * int32_t gk_rope_f32(float *q, int64_t q_stride, int64_t q_heads, const float *k, int64_t k_stride, int64_t k_heads, int64_t head_dim, const float *cos, const float *sin, int64_t rows, void *k_out, int32_t k_out_dtype, int64_t k_out_head_stride)
      * }
      */
     public static MethodHandle gk_rope_f32$handle() {
@@ -1612,7 +1685,7 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t gk_rope_f32(float *q, int64_t q_stride, int64_t q_heads, const float *k, int64_t k_stride, int64_t k_heads, int64_t head_dim, const float *cos, const float *sin, int64_t rows, float *k_out, int64_t k_out_head_stride)
+     * int32_t gk_rope_f32(float *q, int64_t q_stride, int64_t q_heads, const float *k, int64_t k_stride, int64_t k_heads, int64_t head_dim, const float *cos, const float *sin, int64_t rows, void *k_out, int32_t k_out_dtype, int64_t k_out_head_stride)
      * }
      */
     public static MemorySegment gk_rope_f32$address() {
@@ -1621,16 +1694,16 @@ public class granite_kernels_h extends granite_kernels_h$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t gk_rope_f32(float *q, int64_t q_stride, int64_t q_heads, const float *k, int64_t k_stride, int64_t k_heads, int64_t head_dim, const float *cos, const float *sin, int64_t rows, float *k_out, int64_t k_out_head_stride)
+     * int32_t gk_rope_f32(float *q, int64_t q_stride, int64_t q_heads, const float *k, int64_t k_stride, int64_t k_heads, int64_t head_dim, const float *cos, const float *sin, int64_t rows, void *k_out, int32_t k_out_dtype, int64_t k_out_head_stride)
      * }
      */
-    public static int gk_rope_f32(MemorySegment q, long q_stride, long q_heads, MemorySegment k, long k_stride, long k_heads, long head_dim, MemorySegment cos, MemorySegment sin, long rows, MemorySegment k_out, long k_out_head_stride) {
+    public static int gk_rope_f32(MemorySegment q, long q_stride, long q_heads, MemorySegment k, long k_stride, long k_heads, long head_dim, MemorySegment cos, MemorySegment sin, long rows, MemorySegment k_out, int k_out_dtype, long k_out_head_stride) {
         var mh$ = gk_rope_f32.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("gk_rope_f32", q, q_stride, q_heads, k, k_stride, k_heads, head_dim, cos, sin, rows, k_out, k_out_head_stride);
+                traceDowncall("gk_rope_f32", q, q_stride, q_heads, k, k_stride, k_heads, head_dim, cos, sin, rows, k_out, k_out_dtype, k_out_head_stride);
             }
-            return (int)mh$.invokeExact(q, q_stride, q_heads, k, k_stride, k_heads, head_dim, cos, sin, rows, k_out, k_out_head_stride);
+            return (int)mh$.invokeExact(q, q_stride, q_heads, k, k_stride, k_heads, head_dim, cos, sin, rows, k_out, k_out_dtype, k_out_head_stride);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
