@@ -99,10 +99,28 @@ final class Checks {
   static long writableWords(
       String name, MemorySegment segment, long offset, long rows, long cols, long stride) {
     long address = words(name, segment, offset, rows, cols, stride);
+    writable(name, segment);
+    return address;
+  }
+
+  /** As {@link #matrix}, for an operand that is written. */
+  static long writableMatrix(
+      String name,
+      MemorySegment segment,
+      long offset,
+      long rows,
+      long cols,
+      long stride,
+      int shift) {
+    long address = matrix(name, segment, offset, rows, cols, stride, shift);
+    writable(name, segment);
+    return address;
+  }
+
+  private static void writable(String name, MemorySegment segment) {
     if (segment.isReadOnly()) {
       throw new IllegalArgumentException(name + ": segment is read-only");
     }
-    return address;
   }
 
   /**

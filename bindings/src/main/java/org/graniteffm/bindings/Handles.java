@@ -27,6 +27,7 @@ final class Handles {
   static final MethodHandle GEMV_BF16 = granite_kernels_h.gk_gemv_bf16$handle();
   static final MethodHandle GEMV_F16 = granite_kernels_h.gk_gemv_f16$handle();
   static final MethodHandle GEMV_F32 = granite_kernels_h.gk_gemv_f32$handle();
+  static final MethodHandle NARROW = granite_kernels_h.gk_narrow$handle();
   static final MethodHandle PACK_BF16 = granite_kernels_h.gk_pack_bf16$handle();
   static final MethodHandle PROBE_READ = granite_kernels_h.gk_probe_read$handle();
   static final MethodHandle RMS_NORM_F32 = granite_kernels_h.gk_rms_norm_f32$handle();

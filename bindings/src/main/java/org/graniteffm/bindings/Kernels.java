@@ -17,13 +17,13 @@ import org.graniteffm.bindings.generated.granite_kernels_h;
  * {@link NativeLibraries#load} does if that fails.
  */
 public final class Kernels {
-  /** Element type of weights: IEEE 754 binary32, little-endian. */
+  /** Element type of weights and of the cache: IEEE 754 binary32, little-endian. */
   public static final int F32 = granite_kernels_h.GK_F32();
 
   /** Element type of weights: IEEE 754 binary16, little-endian. */
   public static final int F16 = granite_kernels_h.GK_F16();
 
-  /** Element type of weights: the upper half of a binary32, little-endian. */
+  /** Element type of weights and of the cache: the upper half of a binary32, little-endian. */
   public static final int BF16 = granite_kernels_h.GK_BF16();
 
   /** Activation {@code z * (1 + erf(z / sqrt 2)) / 2}. */
@@ -261,8 +261,10 @@ public final class Kernels {
    * @param sin float [rows, headDim / 2], contiguous: sines of the same angles
    * @param sinOffset bytes from the start of {@code sin} to its first element
    * @param rows number of rows, which are positions
-   * @param kOut float [kHeads, rows, headDim]
+   * @param kOut [kHeads, rows, headDim] of {@code kOutDtype}, at any byte offset
    * @param kOutOffset bytes from the start of {@code kOut} to its first element
+   * @param kOutDtype element type of {@code kOut}: {@link #F32}, or {@link #BF16}, to which the
+   *     rotated keys are rounded
    * @param kOutHeadStride elements from one head to the next
    * @throws IllegalArgumentException if {@code headDim} is odd, a size is out of range, a stride is
    *     smaller than a row, or a segment is on the heap, misaligned, read-only though written, or
@@ -287,8 +289,10 @@ public final class Kernels {
       long rows,
       MemorySegment kOut,
       long kOutOffset,
+      int kOutDtype,
       long kOutHeadStride) {
     NativeLibraries.load();
+    int shift = cacheShift("kOutDtype", kOutDtype);
     Checks.size("qHeads", qHeads);
     Checks.size("kHeads", kHeads);
     Checks.size("headDim", headDim);
@@ -304,7 +308,8 @@ public final class Kernels {
     long kAt = Checks.words("k", k, kOffset, rows, kCols, kStride);
     long cosAt = Checks.words("cos", cos, cosOffset, rows, half, half);
     long sinAt = Checks.words("sin", sin, sinOffset, rows, half, half);
-    long kOutAt = Checks.writableWords("kOut", kOut, kOutOffset, kHeads, kOutCols, kOutHeadStride);
+    long kOutAt =
+        Checks.writableMatrix("kOut", kOut, kOutOffset, kHeads, kOutCols, kOutHeadStride, shift);
     Checks.disjoint("q", qAt, rows, qCols * 4, qStride * 4, "k", kAt, rows, kCols * 4, kStride * 4);
     Checks.disjoint("q", qAt, rows, qCols * 4, qStride * 4, "cos", cosAt, rows, half * 4, half * 4);
     Checks.disjoint("q", qAt, rows, qCols * 4, qStride * 4, "sin", sinAt, rows, half * 4, half * 4);
@@ -312,8 +317,8 @@ public final class Kernels {
         "kOut",
         kOutAt,
         kHeads,
-        kOutCols * 4,
-        kOutHeadStride * 4,
+        kOutCols << shift,
+        kOutHeadStride << shift,
         "q",
         qAt,
         rows,
@@ -323,8 +328,8 @@ public final class Kernels {
         "kOut",
         kOutAt,
         kHeads,
-        kOutCols * 4,
-        kOutHeadStride * 4,
+        kOutCols << shift,
+        kOutHeadStride << shift,
         "k",
         kAt,
         rows,
@@ -334,8 +339,8 @@ public final class Kernels {
         "kOut",
         kOutAt,
         kHeads,
-        kOutCols * 4,
-        kOutHeadStride * 4,
+        kOutCols << shift,
+        kOutHeadStride << shift,
         "cos",
         cosAt,
         rows,
@@ -345,8 +350,8 @@ public final class Kernels {
         "kOut",
         kOutAt,
         kHeads,
-        kOutCols * 4,
-        kOutHeadStride * 4,
+        kOutCols << shift,
+        kOutHeadStride << shift,
         "sin",
         sinAt,
         rows,
@@ -371,12 +376,13 @@ public final class Kernels {
                   sin.asSlice(sinOffset),
                   rows,
                   kOut.asSlice(kOutOffset),
+                  kOutDtype,
                   kOutHeadStride);
     } catch (Throwable t) {
       throw Handles.<RuntimeException>rethrow(t);
     }
     if (status != OK) {
-      throw refused("rope", status, "headDim " + headDim);
+      throw refused("rope", status, "headDim " + headDim + ", kOutDtype " + kOutDtype);
     }
   }
 
@@ -1005,10 +1011,13 @@ public final class Kernels {
    * @param qStride elements from one row to the next; heads are headDim apart
    * @param heads query heads of this key/value head, at least 1
    * @param rows number of rows, which are the last positions
-   * @param k float [past + rows, headDim], the rows' own keys included
+   * @param k [past + rows, headDim] of {@code dtype}, at any byte offset, the rows' own keys
+   *     included
    * @param kOffset bytes from the start of {@code k} to its first element
-   * @param v float [past + rows, headDim], the rows' own values included
+   * @param v [past + rows, headDim] of {@code dtype}, at any byte offset, the rows' own values
+   *     included
    * @param vOffset bytes from the start of {@code v} to its first element
+   * @param dtype element type of the cache: {@link #F32} or {@link #BF16}
    * @param kvStride elements from one row of {@code k}, and of {@code v}, to the next
    * @param past keys before the first row's own
    * @param keyMask [past + rows] bytes, 0 hides a key from all rows; null hides none
@@ -1019,8 +1028,9 @@ public final class Kernels {
    * @param out float [rows, heads, headDim]
    * @param outOffset bytes from the start of {@code out} to its first element
    * @param outStride elements from one row to the next; heads are headDim apart
-   * @throws IllegalArgumentException if a size is out of range, a stride is smaller than a row, or
-   *     a segment is on the heap, misaligned, read-only though written, or overlaps what it may not
+   * @throws IllegalArgumentException if {@code dtype} is another one, a size is out of range, a
+   *     stride is smaller than a row, or a segment is on the heap, misaligned, read-only though
+   *     written, or overlaps what it may not
    * @throws IndexOutOfBoundsException if an operand does not fit into its segment
    * @throws IllegalStateException if a segment is closed or confined to another thread
    */
@@ -1034,6 +1044,7 @@ public final class Kernels {
       long kOffset,
       MemorySegment v,
       long vOffset,
+      int dtype,
       long kvStride,
       long past,
       MemorySegment keyMask,
@@ -1054,6 +1065,7 @@ public final class Kernels {
         kOffset,
         v,
         vOffset,
+        dtype,
         kvStride,
         past,
         keyMask,
@@ -1078,10 +1090,13 @@ public final class Kernels {
    * @param qStride elements from one row to the next; heads are headDim apart
    * @param heads query heads of this key/value head, at least 1
    * @param rows number of rows, which are the last positions
-   * @param k float [past + rows, headDim], the rows' own keys included
+   * @param k [past + rows, headDim] of {@code dtype}, at any byte offset, the rows' own keys
+   *     included
    * @param kOffset bytes from the start of {@code k} to its first element
-   * @param v float [past + rows, headDim], the rows' own values included
+   * @param v [past + rows, headDim] of {@code dtype}, at any byte offset, the rows' own values
+   *     included
    * @param vOffset bytes from the start of {@code v} to its first element
+   * @param dtype element type of the cache: {@link #F32} or {@link #BF16}
    * @param kvStride elements from one row of {@code k}, and of {@code v}, to the next
    * @param past keys before the first row's own
    * @param keyMask [past + rows] bytes, 0 hides a key from all rows; null hides none
@@ -1092,8 +1107,9 @@ public final class Kernels {
    * @param out float [rows, heads, headDim]
    * @param outOffset bytes from the start of {@code out} to its first element
    * @param outStride elements from one row to the next; heads are headDim apart
-   * @throws IllegalArgumentException if a size is out of range, a stride is smaller than a row, or
-   *     a segment is on the heap, misaligned, read-only though written, or overlaps what it may not
+   * @throws IllegalArgumentException if {@code dtype} is another one, a size is out of range, a
+   *     stride is smaller than a row, or a segment is on the heap, misaligned, read-only though
+   *     written, or overlaps what it may not
    * @throws IndexOutOfBoundsException if an operand does not fit into its segment
    * @throws IllegalStateException if a segment is closed or confined to another thread
    */
@@ -1107,6 +1123,7 @@ public final class Kernels {
       long kOffset,
       MemorySegment v,
       long vOffset,
+      int dtype,
       long kvStride,
       long past,
       MemorySegment keyMask,
@@ -1127,6 +1144,7 @@ public final class Kernels {
         kOffset,
         v,
         vOffset,
+        dtype,
         kvStride,
         past,
         keyMask,
@@ -1149,6 +1167,7 @@ public final class Kernels {
       long kOffset,
       MemorySegment v,
       long vOffset,
+      int dtype,
       long kvStride,
       long past,
       MemorySegment keyMask,
@@ -1159,6 +1178,7 @@ public final class Kernels {
       long outOffset,
       long outStride) {
     NativeLibraries.load();
+    int shift = cacheShift("dtype", dtype);
     Checks.positive("heads", heads);
     Checks.size("rows", rows);
     Checks.size("past", past);
@@ -1166,15 +1186,33 @@ public final class Kernels {
     long keys = Checks.size("past + rows", past + rows);
     long cols = Checks.product("heads * headDim", heads, headDim);
     long qAt = Checks.words("q", q, qOffset, rows, cols, qStride);
-    long kAt = Checks.words("k", k, kOffset, keys, headDim, kvStride);
-    long vAt = Checks.words("v", v, vOffset, keys, headDim, kvStride);
+    long kAt = Checks.matrix("k", k, kOffset, keys, headDim, kvStride, shift);
+    long vAt = Checks.matrix("v", v, vOffset, keys, headDim, kvStride, shift);
     long outAt = Checks.writableWords("out", out, outOffset, rows, cols, outStride);
     Checks.disjoint(
         "out", outAt, rows, cols * 4, outStride * 4, "q", qAt, rows, cols * 4, qStride * 4);
     Checks.disjoint(
-        "out", outAt, rows, cols * 4, outStride * 4, "k", kAt, keys, headDim * 4, kvStride * 4);
+        "out",
+        outAt,
+        rows,
+        cols * 4,
+        outStride * 4,
+        "k",
+        kAt,
+        keys,
+        headDim << shift,
+        kvStride << shift);
     Checks.disjoint(
-        "out", outAt, rows, cols * 4, outStride * 4, "v", vAt, keys, headDim * 4, kvStride * 4);
+        "out",
+        outAt,
+        rows,
+        cols * 4,
+        outStride * 4,
+        "v",
+        vAt,
+        keys,
+        headDim << shift,
+        kvStride << shift);
     if (keyMask != null) {
       long maskAt = Checks.matrix("keyMask", keyMask, keyMaskOffset, 1, keys, keys, 0);
       Checks.disjoint(
@@ -1184,40 +1222,50 @@ public final class Kernels {
       return;
     }
     MemorySegment mask = keyMask == null ? MemorySegment.NULL : keyMask.asSlice(keyMaskOffset);
+    int status;
     try {
       if (rounded) {
-        Handles.ATTENTION_BF16.invokeExact(
-            q.asSlice(qOffset),
-            qStride,
-            heads,
-            rows,
-            k.asSlice(kOffset),
-            v.asSlice(vOffset),
-            kvStride,
-            past,
-            mask,
-            headDim,
-            scale,
-            out.asSlice(outOffset),
-            outStride);
-        return;
+        status =
+            (int)
+                Handles.ATTENTION_BF16.invokeExact(
+                    q.asSlice(qOffset),
+                    qStride,
+                    heads,
+                    rows,
+                    k.asSlice(kOffset),
+                    v.asSlice(vOffset),
+                    dtype,
+                    kvStride,
+                    past,
+                    mask,
+                    headDim,
+                    scale,
+                    out.asSlice(outOffset),
+                    outStride);
+      } else {
+        status =
+            (int)
+                Handles.ATTENTION_F32.invokeExact(
+                    q.asSlice(qOffset),
+                    qStride,
+                    heads,
+                    rows,
+                    k.asSlice(kOffset),
+                    v.asSlice(vOffset),
+                    dtype,
+                    kvStride,
+                    past,
+                    mask,
+                    headDim,
+                    scale,
+                    out.asSlice(outOffset),
+                    outStride);
       }
-      Handles.ATTENTION_F32.invokeExact(
-          q.asSlice(qOffset),
-          qStride,
-          heads,
-          rows,
-          k.asSlice(kOffset),
-          v.asSlice(vOffset),
-          kvStride,
-          past,
-          mask,
-          headDim,
-          scale,
-          out.asSlice(outOffset),
-          outStride);
     } catch (Throwable t) {
       throw Handles.<RuntimeException>rethrow(t);
+    }
+    if (status != OK) {
+      throw refused("attention", status, "dtype " + dtype);
     }
   }
 
@@ -1233,8 +1281,10 @@ public final class Kernels {
    * @param qStride elements from one row to the next; heads are headDim apart
    * @param heads query heads of this key/value head, at least 1
    * @param rows number of rows, which are the last positions
-   * @param k float [past + rows, headDim], the rows' own keys included
+   * @param k [past + rows, headDim] of {@code dtype}, at any byte offset, the rows' own keys
+   *     included
    * @param kOffset bytes from the start of {@code k} to its first element
+   * @param dtype element type of the cache: {@link #F32} or {@link #BF16}
    * @param kvStride elements from one row of {@code k} to the next
    * @param past keys before the first row's own
    * @param keyMask [past + rows] bytes, 0 hides a key from all rows; null hides none
@@ -1245,8 +1295,9 @@ public final class Kernels {
    * @param p written: float [heads, rows, past + rows]
    * @param pOffset bytes from the start of {@code p} to its first element
    * @param pHeadStride elements from one head of {@code p} to the next
-   * @throws IllegalArgumentException if a size is out of range, a stride is smaller than a row, or
-   *     a segment is on the heap, misaligned, read-only though written, or overlaps what it may not
+   * @throws IllegalArgumentException if {@code dtype} is another one, a size is out of range, a
+   *     stride is smaller than a row, or a segment is on the heap, misaligned, read-only though
+   *     written, or overlaps what it may not
    * @throws IndexOutOfBoundsException if an operand does not fit into its segment
    * @throws IllegalStateException if a segment is closed or confined to another thread
    */
@@ -1258,6 +1309,7 @@ public final class Kernels {
       long rows,
       MemorySegment k,
       long kOffset,
+      int dtype,
       long kvStride,
       long past,
       MemorySegment keyMask,
@@ -1268,6 +1320,7 @@ public final class Kernels {
       long pOffset,
       long pHeadStride) {
     NativeLibraries.load();
+    int shift = cacheShift("dtype", dtype);
     Checks.positive("heads", heads);
     Checks.size("rows", rows);
     Checks.size("past", past);
@@ -1276,12 +1329,21 @@ public final class Kernels {
     long cols = Checks.product("heads * headDim", heads, headDim);
     long pCols = Checks.product("rows * (past + rows)", rows, keys);
     long qAt = Checks.words("q", q, qOffset, rows, cols, qStride);
-    long kAt = Checks.words("k", k, kOffset, keys, headDim, kvStride);
+    long kAt = Checks.matrix("k", k, kOffset, keys, headDim, kvStride, shift);
     long pAt = Checks.writableWords("p", p, pOffset, heads, pCols, pHeadStride);
     Checks.disjoint(
         "p", pAt, heads, pCols * 4, pHeadStride * 4, "q", qAt, rows, cols * 4, qStride * 4);
     Checks.disjoint(
-        "p", pAt, heads, pCols * 4, pHeadStride * 4, "k", kAt, keys, headDim * 4, kvStride * 4);
+        "p",
+        pAt,
+        heads,
+        pCols * 4,
+        pHeadStride * 4,
+        "k",
+        kAt,
+        keys,
+        headDim << shift,
+        kvStride << shift);
     if (keyMask != null) {
       long maskAt = Checks.matrix("keyMask", keyMask, keyMaskOffset, 1, keys, keys, 0);
       Checks.disjoint(
@@ -1291,22 +1353,29 @@ public final class Kernels {
       return;
     }
     MemorySegment mask = keyMask == null ? MemorySegment.NULL : keyMask.asSlice(keyMaskOffset);
+    int status;
     try {
-      Handles.ATTENTION_PROBS_F32.invokeExact(
-          q.asSlice(qOffset),
-          qStride,
-          heads,
-          rows,
-          k.asSlice(kOffset),
-          kvStride,
-          past,
-          mask,
-          headDim,
-          scale,
-          p.asSlice(pOffset),
-          pHeadStride);
+      status =
+          (int)
+              Handles.ATTENTION_PROBS_F32.invokeExact(
+                  q.asSlice(qOffset),
+                  qStride,
+                  heads,
+                  rows,
+                  k.asSlice(kOffset),
+                  dtype,
+                  kvStride,
+                  past,
+                  mask,
+                  headDim,
+                  scale,
+                  p.asSlice(pOffset),
+                  pHeadStride);
     } catch (Throwable t) {
       throw Handles.<RuntimeException>rethrow(t);
+    }
+    if (status != OK) {
+      throw refused("attentionProbs", status, "dtype " + dtype);
     }
   }
 
@@ -1466,6 +1535,77 @@ public final class Kernels {
   }
 
   /**
+   * Stores rows of float in the type of a cache: {@code dst[r,c] = (dtype) src[r,c]}, bfloat16
+   * rounded to nearest, ties to even.
+   *
+   * <p>Contract: {@code gk_narrow} in gk_narrow.h.
+   *
+   * @param src float [rows, cols]
+   * @param srcOffset bytes from the start of {@code src} to its first element
+   * @param srcStride elements from one row to the next
+   * @param rows number of rows
+   * @param cols elements of a row
+   * @param dst written: [rows, cols] of {@code dtype}, at any byte offset
+   * @param dstOffset bytes from the start of {@code dst} to its first element
+   * @param dtype element type of {@code dst}: {@link #F32} or {@link #BF16}
+   * @param dstStride elements from one row to the next
+   * @throws IllegalArgumentException if {@code dtype} is another one, a size is out of range, a
+   *     stride is smaller than a row, or a segment is on the heap, misaligned, read-only though
+   *     written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void narrow(
+      MemorySegment src,
+      long srcOffset,
+      long srcStride,
+      long rows,
+      long cols,
+      MemorySegment dst,
+      long dstOffset,
+      int dtype,
+      long dstStride) {
+    NativeLibraries.load();
+    int shift = cacheShift("dtype", dtype);
+    Checks.size("rows", rows);
+    Checks.size("cols", cols);
+    long srcAt = Checks.words("src", src, srcOffset, rows, cols, srcStride);
+    long dstAt = Checks.writableMatrix("dst", dst, dstOffset, rows, cols, dstStride, shift);
+    Checks.disjoint(
+        "dst",
+        dstAt,
+        rows,
+        cols << shift,
+        dstStride << shift,
+        "src",
+        srcAt,
+        rows,
+        cols * 4,
+        srcStride * 4);
+    if (Checks.nothing(rows, cols)) {
+      return;
+    }
+    int status;
+    try {
+      status =
+          (int)
+              Handles.NARROW.invokeExact(
+                  src.asSlice(srcOffset),
+                  srcStride,
+                  rows,
+                  cols,
+                  dst.asSlice(dstOffset),
+                  dtype,
+                  dstStride);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
+    if (status != OK) {
+      throw refused("narrow", status, "dtype " + dtype);
+    }
+  }
+
+  /**
    * Reads every byte once, as fast as loads go, to measure the machine's read bandwidth.
    *
    * <p>Contract: {@code gk_probe_read} in gk_probe.h.
@@ -1533,6 +1673,15 @@ public final class Kernels {
           "dtype: %d is none of F32 (%d), F16 (%d), BF16 (%d)".formatted(dtype, F32, F16, BF16));
     }
     return 2;
+  }
+
+  /** As {@link #shift}, of what a cache can hold. */
+  private static int cacheShift(String name, int dtype) {
+    if (dtype != F32 && dtype != BF16) {
+      throw new IllegalArgumentException(
+          "%s: %d is neither F32 (%d) nor BF16 (%d)".formatted(name, dtype, F32, BF16));
+    }
+    return dtype == F32 ? 2 : 1;
   }
 
   private static void knownActivation(int activation) {

@@ -40,6 +40,8 @@ class AllocationTest {
   private static void calls(MemorySegment x, MemorySegment w, MemorySegment out) {
     Kernels.gemv(Kernels.BF16, w, 2, 16, 4, 16, x, 4, 16, 1, 1, 0, out, 4, 4);
     Kernels.rmsNorm(x, 4, 16, w, 4, 1e-5f, 1, 16, out, 4, 16);
-    Kernels.attention(x, 4, 32, 2, 1, w, 4, w, 2048, 16, 3, null, 0, 16, 1, out, 4, 32);
+    Kernels.attention(
+        x, 4, 32, 2, 1, w, 4, w, 2048, Kernels.BF16, 16, 3, null, 0, 16, 1, out, 4, 32);
+    Kernels.narrow(x, 4, 16, 1, 16, out, 2, Kernels.BF16, 16);
   }
 }

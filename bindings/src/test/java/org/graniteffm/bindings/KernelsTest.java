@@ -126,6 +126,86 @@ class KernelsTest {
     });
   }
 
+  /** Rotated by no angle, so that what is left is the rounding. */
+  @Test
+  void ropeRoundsKeysIntoTheCache() {
+    Matrix q = matrix(arena, 3, 10, 3).fill(random);
+    Matrix k = matrix(arena, 3, 10, 1).fill(random);
+    Matrix cos = matrix(arena, 3, 5, 0);
+    Matrix sin = matrix(arena, 3, 5, 0);
+    for (int r = 0; r < 3; r++) {
+      for (int i = 0; i < 5; i++) {
+        cos.set(r, i, 1);
+        sin.set(r, i, 0);
+      }
+    }
+    onEveryTier(() -> {
+      Weights kOut = weights(arena, random, Kernels.BF16, 1, 30, 2);
+      Kernels.rope(
+          q.segment(),
+          q.offset(),
+          q.stride(),
+          1,
+          k.segment(),
+          k.offset(),
+          k.stride(),
+          1,
+          10,
+          cos.segment(),
+          cos.offset(),
+          sin.segment(),
+          sin.offset(),
+          3,
+          kOut.segment(),
+          kOut.offset(),
+          Kernels.BF16,
+          kOut.stride());
+      for (int r = 0; r < 3; r++) {
+        for (int i = 0; i < 10; i++) {
+          assertNearest(k.get(r, i), kOut.values()[0][r * 10 + i]);
+        }
+      }
+    });
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"F32", "BF16"})
+  void narrowRoundsToNearest(String dtype) {
+    Matrix src = matrix(arena, 5, 35, 2).fill(random);
+    onEveryTier(() -> {
+      Weights dst = weights(arena, random, dtype(dtype), 5, 35, 3);
+      Kernels.narrow(
+          src.segment(),
+          src.offset(),
+          src.stride(),
+          5,
+          35,
+          dst.segment(),
+          dst.offset(),
+          dst.dtype(),
+          dst.stride());
+      for (int r = 0; r < 5; r++) {
+        for (int c = 0; c < 35; c++) {
+          if (dst.dtype() == Kernels.F32) {
+            assertEquals(src.get(r, c), dst.values()[r][c]);
+          } else {
+            assertNearest(src.get(r, c), dst.values()[r][c]);
+          }
+        }
+      }
+    });
+  }
+
+  /** No bfloat16 is nearer to the number than this one. */
+  private static void assertNearest(float number, double rounded) {
+    int bits = Float.floatToRawIntBits((float) rounded);
+    assertEquals(0, bits & 0xffff, "more bits than a bfloat16 has");
+    for (int next : new int[] {bits - 0x10000, bits + 0x10000}) {
+      double other = Math.abs(Float.intBitsToFloat(next) - number);
+      assertTrue(Math.abs(rounded - number) <= other, number + " became " + rounded);
+    }
+  }
+
   @Test
   void ropeMatchesReferenceOnOneBufferOfQueriesAndKeys() {
     int rows = 3;
@@ -176,6 +256,7 @@ class KernelsTest {
           rows,
           kOut.segment(),
           kOut.offset(),
+          Kernels.F32,
           kOut.stride());
       double[][] expectedKeys = new double[kHeads][rows * dim];
       for (int r = 0; r < rows; r++) {
@@ -352,14 +433,24 @@ class KernelsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1, 0, false", "1, 9, false", "3, 5, false", "3, 5, true", "7, 0, true"})
-  void attentionAndItsProbabilitiesMatchReference(int rows, int past, boolean masked) {
+  @CsvSource({
+    "F32, 1, 0, false",
+    "F32, 1, 9, false",
+    "F32, 3, 5, false",
+    "BF16, 3, 5, true",
+    "BF16, 7, 0, true",
+    "BF16, 20, 9, false"
+  })
+  void attentionAndItsProbabilitiesMatchReference(
+      String dtype, int rows, int past, boolean masked) {
     int heads = 2;
     int dim = 12;
     int keys = past + rows;
     Matrix q = matrix(arena, rows, heads * dim, 4).fill(random);
-    Matrix k = matrix(arena, keys, dim, 5).fill(random);
-    Matrix v = matrix(arena, keys, dim, 5).fill(random);
+    Weights k = weights(arena, random, dtype(dtype), keys, dim, 5);
+    Weights v = weights(arena, random, dtype(dtype), keys, dim, 5);
+    double[][] keyValues = k.values();
+    double[][] valueValues = v.values();
     MemorySegment mask = null;
     if (masked) {
       mask = arena.allocate(3 + keys);
@@ -378,7 +469,7 @@ class KernelsTest {
           }
           double score = 0;
           for (int i = 0; i < dim; i++) {
-            score += q.get(r, h * dim + i) * k.get(j, i);
+            score += q.get(r, h * dim + i) * keyValues[j][i];
           }
           p[h][r * keys + j] = Math.exp(0.3 * score);
           sum += p[h][r * keys + j];
@@ -386,7 +477,7 @@ class KernelsTest {
         for (int j = 0; j < keys && sum > 0; j++) {
           p[h][r * keys + j] /= sum;
           for (int i = 0; i < dim; i++) {
-            expected[r][h * dim + i] += p[h][r * keys + j] * v.get(j, i);
+            expected[r][h * dim + i] += p[h][r * keys + j] * valueValues[j][i];
           }
         }
       }
@@ -404,6 +495,7 @@ class KernelsTest {
           k.offset(),
           v.segment(),
           v.offset(),
+          k.dtype(),
           k.stride(),
           past,
           keyMask,
@@ -424,6 +516,7 @@ class KernelsTest {
         rows,
         k.segment(),
         k.offset(),
+        k.dtype(),
         k.stride(),
         past,
         keyMask,

@@ -69,8 +69,12 @@ final class Specimens {
   /** A factor: any number will do. */
   record Factor(float value) implements Argument {}
 
-  /** One of a few values. */
-  record Choice(String name, int value, List<Integer> wrong) implements Argument {}
+  /**
+   * One of a few values.
+   *
+   * @param rule what the table says of it
+   */
+  record Choice(String name, String rule, int value, List<Integer> wrong) implements Argument {}
 
   /** A size in its range, yet wrong. */
   record Rule(String text, String size, long wrong) {}
@@ -136,10 +140,10 @@ final class Specimens {
               "`" + method + "`",
               texts(of(Size.class).stream().map(Specimen::text)),
               texts(operands().stream().filter(o -> !o.written()).map(Specimen::text)),
-              texts(operands().stream().filter(Operand::written).map(Operand::name)),
+              texts(operands().stream().filter(Operand::written).map(Specimen::text)),
               texts(
                   Stream.of(
-                          of(Choice.class).stream().map(choice -> choice.name() + " known"),
+                          of(Choice.class).stream().map(Choice::rule),
                           rules.stream().map(Rule::text),
                           of(Stride.class).stream()
                               .filter(Stride::repeatable)
@@ -185,6 +189,10 @@ final class Specimens {
     return new Operand(name, bytes, false, false, false, 0, true);
   }
 
+  private static Operand bytesOut(String name, long bytes) {
+    return new Operand(name, bytes, false, true, false, 0, true);
+  }
+
   private static Size size(String name, long value) {
     return new Size(name, value, 0, Checks.LIMIT);
   }
@@ -198,7 +206,16 @@ final class Specimens {
   }
 
   private static Choice dtype(int value) {
-    return new Choice("dtype", value, List.of(-1, 3, Integer.MAX_VALUE, Integer.MIN_VALUE));
+    return new Choice(
+        "dtype", "dtype known", value, List.of(-1, 3, Integer.MAX_VALUE, Integer.MIN_VALUE));
+  }
+
+  private static Choice cacheDtype(String name, int value) {
+    return new Choice(
+        name,
+        name + " F32 or BF16",
+        value,
+        List.of(-1, Kernels.F16, 3, Integer.MAX_VALUE, Integer.MIN_VALUE));
   }
 
   private static Specimen kernel(String method, String symbols, Argument... arguments) {
@@ -267,8 +284,9 @@ final class Specimens {
                   in("cos", 4),
                   in("sin", 4),
                   size("rows", 2),
-                  out("kOut", 11 + 8),
-                  stride("kOut", 11, 8))
+                  bytesOut("kOut", (12 + 8) * 2),
+                  cacheDtype("kOutDtype", Kernels.BF16),
+                  stride("kOut", 12, 8))
               .rule("headDim even", "headDim", 3),
           // w [4, 3], x [2, 3], y [2, 4]
           kernel(
@@ -350,6 +368,7 @@ final class Specimens {
                   "gk_act_mul_f32",
                   new Choice(
                       "activation",
+                      "activation known",
                       Kernels.RELU,
                       List.of(-1, 5, Integer.MAX_VALUE, Integer.MIN_VALUE)),
                   in("gate", 7),
@@ -381,8 +400,9 @@ final class Specimens {
               stride("q", 7, 6),
               size("heads", 2).atLeast(1),
               size("rows", 2),
-              in("k", 2 * 4 + 3),
-              in("v", 2 * 4 + 3),
+              bytes("k", (2 * 4 + 3) * 2),
+              bytes("v", (2 * 4 + 3) * 2),
+              cacheDtype("dtype", Kernels.BF16),
               stride("k", 4, 3),
               size("past", 1),
               bytes("keyMask", 3).orNull(),
@@ -397,8 +417,9 @@ final class Specimens {
               stride("q", 7, 6),
               size("heads", 2).atLeast(1),
               size("rows", 2),
-              in("k", 2 * 4 + 3),
-              in("v", 2 * 4 + 3),
+              bytes("k", (2 * 4 + 3) * 4),
+              bytes("v", (2 * 4 + 3) * 4),
+              cacheDtype("dtype", Kernels.F32),
               stride("k", 4, 3),
               size("past", 1),
               bytes("keyMask", 3).orNull(),
@@ -413,7 +434,8 @@ final class Specimens {
               stride("q", 7, 6),
               size("heads", 2).atLeast(1),
               size("rows", 2),
-              in("k", 2 * 4 + 3),
+              bytes("k", (2 * 4 + 3) * 2),
+              cacheDtype("dtype", Kernels.BF16),
               stride("k", 4, 3),
               size("past", 1),
               bytes("keyMask", 3).orNull(),
@@ -444,6 +466,16 @@ final class Specimens {
               size("cols", 3),
               out("dst", 7),
               stride("dst", 4, 3)),
+          kernel(
+              "narrow",
+              "gk_narrow",
+              in("src", 7),
+              stride("src", 4, 3),
+              size("rows", 2),
+              size("cols", 3),
+              bytesOut("dst", (5 + 3) * 2),
+              cacheDtype("dtype", Kernels.BF16),
+              stride("dst", 5, 3)),
           kernel("probeRead", "gk_probe_read", bytes("data", 13), size("bytes", 13)),
           kernel("probeFma", "gk_probe_fma_f32", size("iterations", 1).asInt()),
           kernel("probeBf16", "gk_probe_bf16", size("iterations", 1).asInt()),
