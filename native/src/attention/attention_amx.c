@@ -114,6 +114,7 @@ static void load_values(const attention *a, int count, workspace *w) {
 /* s[key, query] */
 static void scores(const attention *a, const unsigned char *q, workspace *w) {
   const int64_t k_stride = a->steps * 64;
+  gk_tiles_see_stores();
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
@@ -180,6 +181,7 @@ static void add_values(const attention *a, const queries *t, __m512 factor, cons
       _mm512_storeu_ps(sums + i * 16, gk_vec_mul(_mm512_loadu_ps(sums + i * 16), factor));
     }
   }
+  gk_tiles_see_stores();
   _tile_loadd(6, w->p, 64);
   _tile_loadd(7, w->p + TILE, 64);
   for (int d = 0; d < a->dims; d++) {
