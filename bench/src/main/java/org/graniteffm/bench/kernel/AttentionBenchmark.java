@@ -5,6 +5,8 @@ import org.graniteffm.bench.Rates;
 import org.graniteffm.bench.Residency;
 import org.graniteffm.bench.Tier;
 import org.graniteffm.bindings.Kernels;
+import org.graniteffm.runtime.ops.Linear;
+import org.graniteffm.runtime.tensor.DType;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
@@ -26,6 +28,10 @@ public class AttentionBenchmark extends KernelBenchmark {
   @Param({"2b:4x64", "8b:4x128", "1b-a400m:2x64", "3b-a800m:3x64"})
   public String heads;
 
+  /** Type of keys and values. */
+  @Param({"BF16", "F32"})
+  public DType dtype;
+
   /** Where keys and values are. If cached, after so many rows as leave room. */
   @Param({"DRAM", "CACHED"})
   public Residency residency;
@@ -34,6 +40,7 @@ public class AttentionBenchmark extends KernelBenchmark {
   MemorySegment q;
   private float[] scores;
   float scale;
+  int type;
   long rows;
   long past;
   long queryHeads;
@@ -50,11 +57,13 @@ public class AttentionBenchmark extends KernelBenchmark {
     scale = 1f / headDim; // attention_multiplier of Granite 3
     String[] parts = rowsAfterPast.split("after", -1);
     rows = Long.parseLong(parts[0]);
-    long rowBytes = 2 * headDim * Float.BYTES;
+    type = Linear.kernelType(dtype);
+    long rowBytes = 2 * headDim * dtype.byteSize();
     long keys = Math.max(rows, residency.rows(rows + Long.parseLong(parts[1]), rowBytes));
     past = keys - rows;
-    valuesAt = keys * headDim * Float.BYTES;
-    cache = new Operands.Pool(arena, 2 * keys * headDim, residency.copies(keys * rowBytes), 1);
+    valuesAt = keys * headDim * dtype.byteSize();
+    int copies = residency.copies(keys * rowBytes);
+    cache = new Operands.Pool(arena, dtype, 2 * keys * headDim, copies, 1);
     q = Operands.floats(arena, rows * queryHeads * headDim, 2);
     out = Operands.zeros(arena, rows * queryHeads * headDim);
     scores = new float[Math.toIntExact(keys)];
@@ -88,6 +97,7 @@ public class AttentionBenchmark extends KernelBenchmark {
         0,
         kv,
         valuesAt,
+        type,
         headDim,
         past,
         null,
@@ -107,7 +117,7 @@ public class AttentionBenchmark extends KernelBenchmark {
   @Benchmark
   public MemorySegment plainJava() {
     PlainJava.attention(
-        q, queryHeads, rows, cache.next(), valuesAt, past, headDim, scale, scores, out);
+        dtype, q, queryHeads, rows, cache.next(), valuesAt, past, headDim, scale, scores, out);
     return out;
   }
 }

@@ -21,6 +21,7 @@ public class AttentionBf16Benchmark extends AttentionBenchmark {
         0,
         kv,
         valuesAt,
+        type,
         headDim,
         past,
         null,

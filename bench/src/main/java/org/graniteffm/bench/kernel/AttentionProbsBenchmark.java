@@ -5,6 +5,7 @@ import org.graniteffm.bench.Rates;
 import org.graniteffm.bench.Residency;
 import org.graniteffm.bench.Tier;
 import org.graniteffm.bindings.Kernels;
+import org.graniteffm.runtime.tensor.DType;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
@@ -76,6 +77,7 @@ public class AttentionProbsBenchmark extends KernelBenchmark {
         rows,
         cache.next(),
         0,
+        Kernels.F32,
         headDim,
         past,
         null,
@@ -96,7 +98,7 @@ public class AttentionProbsBenchmark extends KernelBenchmark {
   @Benchmark
   public MemorySegment plainJava() {
     PlainJava.attentionProbs(
-        q, queryHeads, rows, cache.next(), past, headDim, scale, scores, probabilities);
+        DType.F32, q, queryHeads, rows, cache.next(), past, headDim, scale, scores, probabilities);
     return probabilities;
   }
 }

@@ -223,6 +223,18 @@ final class PlainJava {
     }
   }
 
+  /** {@code out[i] = (dtype) in[i]}, rounded to nearest even. */
+  static void narrow(DType dtype, MemorySegment in, long count, MemorySegment out) {
+    for (long i = 0; i < count; i++) {
+      float value = get(in, i);
+      if (dtype == DType.BF16) {
+        out.setAtIndex(JAVA_SHORT_UNALIGNED, i, DType.floatToBfloat16(value));
+      } else {
+        set(out, i, value);
+      }
+    }
+  }
+
   /** {@code out[r,c] = multiplier * table[ids[r], c]}. */
   static void embed(
       DType dtype,
@@ -288,6 +300,7 @@ final class PlainJava {
 
   /** Causal attention of heads that share one key/value head; {@code p} is scratch. */
   static void attention(
+      DType dtype,
       MemorySegment q,
       long heads,
       long rows,
@@ -298,17 +311,21 @@ final class PlainJava {
       float scale,
       float[] p,
       MemorySegment out) {
+    long firstValue = valuesAt / dtype.byteSize();
     for (long r = 0; r < rows; r++) {
       int keys = (int) (past + r + 1);
       for (long h = 0; h < heads; h++) {
         long at = (r * heads + h) * headDim;
-        softmaxOfScores(q, at, kv, keys, headDim, scale, p);
+        softmaxOfScores(dtype, q, at, kv, keys, headDim, scale, p);
         for (long i = 0; i < headDim; i++) {
           set(out, at + i, 0);
         }
         for (int j = 0; j < keys; j++) {
           for (long i = 0; i < headDim; i++) {
-            set(out, at + i, get(out, at + i) + p[j] * get(kv, valuesAt, j * headDim + i));
+            set(
+                out,
+                at + i,
+                get(out, at + i) + p[j] * weight(dtype, kv, firstValue + j * headDim + i));
           }
         }
       }
@@ -317,6 +334,7 @@ final class PlainJava {
 
   /** The probabilities of {@link #attention}, {@code [heads, rows, past + rows]}. */
   static void attentionProbs(
+      DType dtype,
       MemorySegment q,
       long heads,
       long rows,
@@ -330,7 +348,7 @@ final class PlainJava {
     for (long h = 0; h < heads; h++) {
       for (long r = 0; r < rows; r++) {
         int seen = (int) (past + r + 1);
-        softmaxOfScores(q, (r * heads + h) * headDim, k, seen, headDim, scale, p);
+        softmaxOfScores(dtype, q, (r * heads + h) * headDim, k, seen, headDim, scale, p);
         for (int j = 0; j < keys; j++) {
           set(out, (h * rows + r) * keys + j, j < seen ? p[j] : 0);
         }
@@ -339,10 +357,17 @@ final class PlainJava {
   }
 
   private static void softmaxOfScores(
-      MemorySegment q, long at, MemorySegment k, int keys, long headDim, float scale, float[] p) {
+      DType dtype,
+      MemorySegment q,
+      long at,
+      MemorySegment k,
+      int keys,
+      long headDim,
+      float scale,
+      float[] p) {
     float largest = Float.NEGATIVE_INFINITY;
     for (int j = 0; j < keys; j++) {
-      p[j] = scale * dotF32(k, j * headDim * Float.BYTES, q, at, headDim);
+      p[j] = scale * dot(dtype, k, j * headDim, q, at, headDim);
       largest = Math.max(largest, p[j]);
     }
     float total = 0;

@@ -92,6 +92,7 @@ public class RopeBenchmark extends KernelBenchmark {
         rows,
         to,
         0,
+        Kernels.F32,
         rows * headDim);
     return to;
   }

@@ -62,7 +62,7 @@ public class DecodeBenchmark {
   @Setup
   public void setup() throws IOException {
     model = BenchmarkModel.open(threads);
-    cache = new KvCache(model.config(), 1, past + 1);
+    cache = model.model().newCache(1, past + 1);
     model.session().nextLogits(cache, model.tokens(past, 1), past, null, null, 0);
     steps = new int[STEPS][];
     for (int i = 0; i < STEPS; i++) {

@@ -58,7 +58,7 @@ public class PrefillBenchmark {
   @Setup
   public void setup() throws IOException {
     model = BenchmarkModel.open(threads);
-    cache = new KvCache(model.config(), 1, promptTokens);
+    cache = model.model().newCache(1, promptTokens);
     ids = model.tokens(promptTokens, 1);
     Rates.flops(model.costs().prefillFlops(1, promptTokens, 0));
     Rates.amount("tok/s", promptTokens);

@@ -28,6 +28,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class KernelBenchmarksTest {
   private static final double EPS = 0x1p-23; // of f32
   private static final List<DType> WEIGHT_TYPES = List.of(DType.BF16, DType.F16, DType.F32);
+  private static final List<DType> CACHE_TYPES = List.of(DType.F32, DType.BF16);
 
   @BeforeEach
   void forgetRates() {
@@ -336,6 +337,26 @@ class KernelBenchmarksTest {
 
   @ParameterizedTest
   @EnumSource
+  void narrowAgrees(Residency residency) {
+    for (DType dtype : CACHE_TYPES) {
+      compare(
+          () -> {
+            NarrowBenchmark benchmark = new NarrowBenchmark();
+            benchmark.rowsByCols = "40x1030"; // an even number: results are read as floats
+            benchmark.dtype = dtype;
+            benchmark.residency = residency;
+            benchmark.setup();
+            return benchmark;
+          },
+          NarrowBenchmark::plainJava,
+          tiers(NarrowBenchmark::kernel),
+          0,
+          dtype.toString());
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void ropeAgrees(Residency residency) {
     List<Body<RopeBenchmark>> others = tiers(RopeBenchmark::kernel);
     others.add(RopeBenchmark::vectorApi);
@@ -358,41 +379,45 @@ class KernelBenchmarksTest {
   @ParameterizedTest
   @EnumSource
   void attentionAgrees(Residency residency) {
-    for (String size : List.of("1after20", "9after0", "3after70")) {
-      compare(
-          () -> {
-            AttentionBenchmark benchmark = new AttentionBenchmark();
-            benchmark.rowsAfterPast = size;
-            benchmark.heads = "3x20";
-            benchmark.residency = residency;
-            benchmark.setup();
-            return benchmark;
-          },
-          AttentionBenchmark::plainJava,
-          tiers(AttentionBenchmark::kernel),
-          2 * (20 + 73 + 16) * EPS * (1 + 1), // as the contract has it
-          size);
-    }
+    for (DType dtype : CACHE_TYPES)
+      for (String size : List.of("1after20", "9after0", "3after70")) {
+        compare(
+            () -> {
+              AttentionBenchmark benchmark = new AttentionBenchmark();
+              benchmark.rowsAfterPast = size;
+              benchmark.heads = "3x20";
+              benchmark.dtype = dtype;
+              benchmark.residency = residency;
+              benchmark.setup();
+              return benchmark;
+            },
+            AttentionBenchmark::plainJava,
+            tiers(AttentionBenchmark::kernel),
+            2 * (20 + 73 + 16) * EPS * (1 + 1), // as the contract has it
+            dtype + " " + size);
+      }
   }
 
   @ParameterizedTest
   @EnumSource
   void roundedAttentionAgrees(Residency residency) {
-    for (String size : List.of("1after20", "9after0", "33after70")) {
-      compare(
-          () -> {
-            AttentionBf16Benchmark benchmark = new AttentionBf16Benchmark();
-            benchmark.rowsAfterPast = size;
-            benchmark.heads = "3x20";
-            benchmark.residency = residency;
-            benchmark.setup();
-            return benchmark;
-          },
-          AttentionBf16Benchmark::plainJava,
-          tiers(AttentionBf16Benchmark::kernel),
-          Math.expm1(1 / 128.0) + 1 / 128.0 + 1e-4, // as the contract has it: scores are below 1
-          size);
-    }
+    for (DType dtype : CACHE_TYPES)
+      for (String size : List.of("1after20", "9after0", "33after70")) {
+        compare(
+            () -> {
+              AttentionBf16Benchmark benchmark = new AttentionBf16Benchmark();
+              benchmark.rowsAfterPast = size;
+              benchmark.heads = "3x20";
+              benchmark.dtype = dtype;
+              benchmark.residency = residency;
+              benchmark.setup();
+              return benchmark;
+            },
+            AttentionBf16Benchmark::plainJava,
+            tiers(AttentionBf16Benchmark::kernel),
+            Math.expm1(1 / 128.0) + 1 / 128.0 + 1e-4, // as the contract has it: scores are below 1
+            dtype + " " + size);
+      }
   }
 
   @ParameterizedTest
@@ -420,6 +445,7 @@ class KernelBenchmarksTest {
     try (AttentionBenchmark benchmark = new AttentionBenchmark()) {
       benchmark.rowsAfterPast = "512after9000"; // of 512 bytes a key: 256 would fit
       benchmark.heads = "1x64";
+      benchmark.dtype = DType.F32;
       benchmark.residency = Residency.CACHED;
       benchmark.setup();
       assertEquals(512 * 512 / 1e9, Rates.perOperation().get("GB/s"), 1e-12);

@@ -158,7 +158,7 @@ final class BenchCommand implements Callable<Integer> {
     SplittableRandom random = new SplittableRandom(1);
     int[] prompt = random.ints((long) batch * promptTokens, 0, config.vocabSize()).toArray();
     int[] next = random.ints((long) batch * newTokens, 0, config.vocabSize()).toArray();
-    try (KvCache cache = new KvCache(config, batch, promptTokens + newTokens)) {
+    try (KvCache cache = model.newCache(batch, promptTokens + newTokens)) {
       warmUp(session, cache, prompt, next);
       // before the probes take memory of their own
       long resident = Machine.residentAnonymousBytes().orElse(0);
@@ -275,6 +275,7 @@ final class BenchCommand implements Callable<Integer> {
     result.put("threads", compute.workers().size());
     result.put("isa", NativeLibraries.activeIsa());
     result.put("precision", compute.precision().toString());
+    result.put("cache_dtype", cache.dtype() == DType.BF16 ? "bfloat16" : "float32");
     result.put("cpu", Machine.cpu().orElse("unknown"));
     result.put("jdk", Runtime.version().toString());
     result.put("version", Main.Version.version());
@@ -336,8 +337,10 @@ final class BenchCommand implements Callable<Integer> {
         Units.three((double) r.get("ttft_ms")),
         Units.three((double) r.get("java_bytes_per_token")));
     out.printf(
-        "anonymous memory %s MB, of which cache %s MB%n",
-        Units.three((double) r.get("rss_anon_mb")), Units.three((double) r.get("kv_mb")));
+        "anonymous memory %s MB, of which cache (%s) %s MB%n",
+        Units.three((double) r.get("rss_anon_mb")),
+        r.get("cache_dtype"),
+        Units.three((double) r.get("kv_mb")));
     out.printf(
         "limits measured in the same run: %s in registers (spread %s),%nreading %s of %s (%s)%n",
         r.get("prefill_peak_of"),

@@ -34,6 +34,13 @@ final class Choices {
     }
   }
 
+  /** Of {@code --cache-dtype}. */
+  static final class CacheDtypes extends Words {
+    CacheDtypes() {
+      super("auto", "bfloat16", "float32");
+    }
+  }
+
   /** Of {@code --pooling}. */
   static final class Poolings extends Words {
     Poolings() {

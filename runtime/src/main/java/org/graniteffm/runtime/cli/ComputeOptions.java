@@ -11,6 +11,7 @@ import org.graniteffm.runtime.model.Precision;
 import org.graniteffm.runtime.ops.Workers;
 import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.safetensors.LoadListener;
+import org.graniteffm.runtime.tensor.DType;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -37,9 +38,19 @@ final class ComputeOptions {
       completionCandidates = Choices.Precisions.class,
       defaultValue = "auto",
       description =
-          "auto lets activations be rounded to bf16 where that is faster, f32 never (default:"
-              + " auto).")
+          "auto lets activations and the cache be rounded to bf16 where that is faster, f32 never"
+              + " (default: auto).")
   private String precisionName;
+
+  @Option(
+      names = "--cache-dtype",
+      paramLabel = "auto|bfloat16|float32",
+      completionCandidates = Choices.CacheDtypes.class,
+      defaultValue = "auto",
+      description =
+          "Type of keys and values in the cache; auto is bfloat16 for bf16 checkpoints unless the"
+              + " precision is f32, else float32 (default: auto).")
+  private String cacheDtypeName;
 
   @Option(
       names = "--isa",
@@ -57,6 +68,7 @@ final class ComputeOptions {
   private boolean disableMmap;
 
   private Precision precision = Precision.AUTO;
+  private DType cacheDtype; // null for what suits the model
   private Workers workers;
 
   /**
@@ -71,6 +83,16 @@ final class ComputeOptions {
           case "f32" -> Precision.F32;
           default ->
               throw usage("--precision: '" + precisionName + "' is not one of auto, f32", null);
+        };
+    cacheDtype =
+        switch (cacheDtypeName) {
+          case "auto" -> null;
+          case "bfloat16" -> DType.BF16;
+          case "float32" -> DType.F32;
+          default ->
+              throw usage(
+                  "--cache-dtype: '" + cacheDtypeName + "' is not one of auto, bfloat16, float32",
+                  null);
         };
     if (threads != null && (threads < 1 || threads > 1024)) {
       throw usage("--threads: " + threads + " is not in 1 to 1024", null);
@@ -110,7 +132,7 @@ final class ComputeOptions {
    */
   GraniteForCausalLM load(Path folder) throws IOException {
     try (FileBar bar = bar()) {
-      return GraniteForCausalLM.load(folder, options(bar)).withPrecision(precision);
+      return (GraniteForCausalLM) set(GraniteForCausalLM.load(folder, options(bar)));
     }
   }
 
@@ -123,8 +145,13 @@ final class ComputeOptions {
    */
   GranitePreTrainedModel open(Path folder) throws IOException {
     try (FileBar bar = bar()) {
-      return GranitePreTrainedModel.open(folder, options(bar)).withPrecision(precision);
+      return set(GranitePreTrainedModel.open(folder, options(bar)));
     }
+  }
+
+  private GranitePreTrainedModel set(GranitePreTrainedModel model) {
+    GranitePreTrainedModel precise = model.withPrecision(precision);
+    return cacheDtype == null ? precise : precise.withCacheDtype(cacheDtype);
   }
 
   /** Mapping takes no time that is worth a bar. */

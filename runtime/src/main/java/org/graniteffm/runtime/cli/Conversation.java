@@ -67,7 +67,7 @@ final class Conversation implements AutoCloseable {
     this.tokenizer = tokenizer;
     this.generator = generator;
     context = model.config().maxPositionEmbeddings();
-    cache = new KvCache(model.config(), 1, 0);
+    cache = model.newCache(1, 0);
     reset();
   }
 

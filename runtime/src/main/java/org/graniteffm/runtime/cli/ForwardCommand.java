@@ -19,6 +19,7 @@ import org.graniteffm.runtime.model.KvCache;
 import org.graniteffm.runtime.model.ModelOutput;
 import org.graniteffm.runtime.model.Session;
 import org.graniteffm.runtime.safetensors.SafetensorsWriter;
+import org.graniteffm.runtime.tensor.DType;
 import org.graniteffm.runtime.tensor.Tensor;
 import org.graniteffm.runtime.verify.ForwardOutputs;
 import org.graniteffm.runtime.verify.TensorSource;
@@ -128,7 +129,7 @@ final class ForwardCommand implements Callable<Integer> {
     }
     checkNames(source, config.numHiddenLayers());
     ForwardInput.Builder input = input(source);
-    try (KvCache past = past(source, config)) {
+    try (KvCache past = past(source, granite)) {
       input
           .pastKeyValues(past)
           .useCache(useCache)
@@ -194,11 +195,12 @@ final class ForwardCommand implements Callable<Integer> {
   }
 
   /** The cache in the inputs, or null if there is none. */
-  private static KvCache past(TensorSource source, GraniteConfig config) throws IOException {
+  private static KvCache past(TensorSource source, GranitePreTrainedModel granite)
+      throws IOException {
     if (source.names().stream().noneMatch(name -> name.startsWith("past_"))) {
       return null;
     }
-    int layers = config.numHiddenLayers();
+    int layers = granite.config().numHiddenLayers();
     Tensor[] keys = new Tensor[layers];
     Tensor[] values = new Tensor[layers];
     for (int layer = 0; layer < layers; layer++) {
@@ -207,7 +209,7 @@ final class ForwardCommand implements Callable<Integer> {
     }
     // what does not fit is refused by the cache
     int batch = keys[0].rank() == 4 ? Math.clamp(keys[0].size(0), 1, Session.BLOCK_ROWS) : 1;
-    KvCache past = new KvCache(config, batch, 0);
+    KvCache past = granite.newCache(batch, 0);
     boolean done = false;
     try {
       past.append(keys, values);
@@ -242,6 +244,14 @@ final class ForwardCommand implements Callable<Integer> {
 
   private static void put(
       Map<String, Tensor> results, ModelOutput output, String role, int layers, Arena arena) {
-    ForwardOutputs.find(output, role, layers, arena).ifPresent(t -> results.put(role, t));
+    ForwardOutputs.find(output, role, layers, arena)
+        .ifPresent(t -> results.put(role, widened(t, arena)));
+  }
+
+  /** Of a cache in bf16, whose numbers f32 holds exactly. */
+  private static Tensor widened(Tensor tensor, Arena arena) {
+    return tensor.dtype() == DType.F32
+        ? tensor
+        : Tensor.ofFloats(arena, tensor.toFloatArray(), tensor.shape());
   }
 }

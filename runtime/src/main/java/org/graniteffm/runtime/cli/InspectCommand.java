@@ -22,6 +22,7 @@ import org.graniteffm.runtime.model.Precision;
 import org.graniteffm.runtime.safetensors.Checkpoint;
 import org.graniteffm.runtime.safetensors.FileAccess;
 import org.graniteffm.runtime.safetensors.SafetensorsFile;
+import org.graniteffm.runtime.tensor.DType;
 import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.tensor.Tensor;
 import picocli.CommandLine.Command;
@@ -143,25 +144,28 @@ final class InspectCommand implements Callable<Integer> {
         files.add(fileFacts);
       }
       facts.put("files", files);
+      facts.put("cache_dtype", costs.cacheDtype().name());
       Map<String, Object> memory = new LinkedHashMap<>();
       memory.put("weights_mapped", costs.weightBytes());
-      memory.put("cache_per_1000_tokens", KvCache.byteSize(config, 1, CACHE_TOKENS));
+      memory.put(
+          "cache_per_1000_tokens", KvCache.byteSize(config, costs.cacheDtype(), 1, CACHE_TOKENS));
       memory.put("read_per_new_token", Math.round(costs.decodeBytes(1, 0)));
       memory.put("scratch_decode", Costs.scratchBytes(config, 1));
       memory.put("scratch_prefill", Costs.scratchBytes(config, config.maxPositionEmbeddings()));
       facts.put("memory_bytes", memory);
-      addNeeds(facts, config, checkpoint.byteSize());
+      addNeeds(facts, config, costs.cacheDtype(), checkpoint.byteSize());
       facts.put("tokenizer", Files.exists(folder.resolve("tokenizer.json")));
       print(facts);
     }
   }
 
-  private void addNeeds(Map<String, Object> facts, GraniteConfig config, long weights) {
+  private void addNeeds(
+      Map<String, Object> facts, GraniteConfig config, DType cacheDtype, long weights) {
     long tokens = context == null ? config.maxPositionEmbeddings() : context;
     int threads = Runtime.getRuntime().availableProcessors();
     MemoryNeeds needs;
     try {
-      needs = MemoryNeeds.of(config, weights, batch, tokens, threads, Precision.AUTO);
+      needs = MemoryNeeds.of(config, cacheDtype, weights, batch, tokens, threads, Precision.AUTO);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), "--context, --batch: " + e.getMessage(), e);
     }

@@ -5,14 +5,17 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.graniteffm.bindings.NativeLibraries;
-import org.graniteffm.runtime.ops.Workers;
+import org.graniteffm.runtime.model.GraniteForCausalLM;
 import org.graniteffm.runtime.verify.Arithmetic;
 import org.graniteffm.runtime.verify.Comparison;
 import org.graniteffm.runtime.verify.GoldenCase;
@@ -76,13 +79,12 @@ final class VerifyCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
   private final Map<Status, Integer> counts = new EnumMap<>(Status.class);
+  private final Set<Arithmetic> used = EnumSet.noneOf(Arithmetic.class);
 
   @Override
   public Integer call() throws IOException {
     compute.apply();
-    Workers workers = compute.workers();
-    Arithmetic arithmetic = Arithmetic.of(compute.precision());
-    Verifier verifier = new Verifier(arithmetic, compute.precision(), workers, compute.access());
+    Verifier verifier = new Verifier(this::load);
     List<Path> cases = new ArrayList<>();
     for (Path directory : directories) {
       cases.addAll(GoldenCase.find(directory));
@@ -95,8 +97,7 @@ final class VerifyCommand implements Callable<Integer> {
     int ok = count(Status.OK);
     (json ? spec.commandLine().getErr() : out())
         .printf(
-            "%d cases, %d runs: %d ok, %d missed, %d unsupported, %d failed"
-                + " (%s, %s tolerances)%n",
+            "%d cases, %d runs: %d ok, %d missed, %d unsupported, %d failed (%s%s)%n",
             cases.size(),
             runs,
             ok,
@@ -104,9 +105,24 @@ final class VerifyCommand implements Callable<Integer> {
             count(Status.UNSUPPORTED),
             count(Status.FAILED),
             NativeLibraries.activeIsa(),
-            arithmetic == Arithmetic.FLOAT32 ? "float32" : "bfloat16");
+            tolerances());
     out().flush();
     return ok == runs ? Main.DONE : Main.FAILED;
+  }
+
+  private GraniteForCausalLM load(Path folder) throws IOException {
+    GraniteForCausalLM model = compute.load(folder);
+    used.add(Arithmetic.of(model));
+    return model;
+  }
+
+  /** What models were held to, if any was run. */
+  private String tolerances() {
+    return used.isEmpty()
+        ? ""
+        : used.stream()
+            .map(arithmetic -> arithmetic == Arithmetic.FLOAT32 ? "float32" : "bfloat16")
+            .collect(Collectors.joining(" and ", ", ", " tolerances"));
   }
 
   private void verify(Verifier verifier, Path directory) {

@@ -93,7 +93,7 @@ final class Feed implements AutoCloseable {
     ownsCache = past == null;
     // room for the prompt and a moderate answer; the cache grows if the answer is long
     try {
-      cache = past != null ? past : new KvCache(model, prompts.length, firstCapacity());
+      cache = past != null ? past : session.model().newCache(prompts.length, firstCapacity());
     } catch (RuntimeException e) {
       arena.close();
       throw e;

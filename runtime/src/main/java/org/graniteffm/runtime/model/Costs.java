@@ -6,6 +6,7 @@ import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.config.GraniteMoeConfig;
 import org.graniteffm.runtime.safetensors.Checkpoint;
+import org.graniteffm.runtime.tensor.DType;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
@@ -24,6 +25,7 @@ import org.graniteffm.runtime.tensor.Tensor;
  */
 public final class Costs {
   private final GraniteConfig config;
+  private final DType cacheDtype;
   private final long parameters;
   private final long blockParameters; // of all layers, without experts
   private final long vectorParameters; // of these, norms and biases
@@ -35,8 +37,15 @@ public final class Costs {
   private final long headBytes;
   private final long embeddingRowBytes;
 
-  private Costs(GraniteConfig config, Count block, Count experts, Count head, Count embedding) {
+  private Costs(
+      GraniteConfig config,
+      DType cacheDtype,
+      Count block,
+      Count experts,
+      Count head,
+      Count embedding) {
     this.config = config;
+    this.cacheDtype = cacheDtype;
     boolean tied = head == embedding;
     parameters =
         block.parameters + experts.parameters + head.parameters + (tied ? 0 : embedding.parameters);
@@ -60,7 +69,8 @@ public final class Costs {
    */
   public static Costs of(GranitePreTrainedModel model) {
     try (GranitePreTrainedModel.Use _ = model.use()) {
-      return of(model.config(), model.open().checkpoint(), model instanceof GraniteForCausalLM);
+      boolean withHead = model instanceof GraniteForCausalLM;
+      return of(model.config(), model.open().checkpoint(), withHead, model.cacheDtype());
     } catch (ModelFormatException e) {
       throw new IllegalStateException("the model was open without all its tensors", e);
     }
@@ -79,10 +89,12 @@ public final class Costs {
     List<String> classes = config.architectures();
     boolean withHead =
         classes.isEmpty() || classes.stream().anyMatch(c -> c.endsWith("ForCausalLM"));
-    return of(config, checkpoint, withHead);
+    boolean bfloat16 = new StoredTensors(checkpoint).cacheSuitsBfloat16(config.numHiddenLayers());
+    return of(config, checkpoint, withHead, bfloat16 ? DType.BF16 : DType.F32);
   }
 
-  private static Costs of(GraniteConfig config, Checkpoint checkpoint, boolean withHead)
+  private static Costs of(
+      GraniteConfig config, Checkpoint checkpoint, boolean withHead, DType cacheDtype)
       throws ModelFormatException {
     Counter counter = new Counter(new StoredTensors(checkpoint));
     Count embedding = counter.count(StoredTensors.EMBEDDING);
@@ -115,7 +127,7 @@ public final class Costs {
         }
       }
     }
-    return new Costs(config, block, experts, head, embedding);
+    return new Costs(config, cacheDtype, block, experts, head, embedding);
   }
 
   /** So many elements in so many bytes. */
@@ -184,6 +196,16 @@ public final class Costs {
   }
 
   /**
+   * Type of keys and values in the cache.
+   *
+   * @return what the model's caches hold; of a checkpoint alone, what they hold unless told
+   *     otherwise
+   */
+  public DType cacheDtype() {
+    return cacheDtype;
+  }
+
+  /**
    * The share of the experts that some tokens choose between them: {@code 1 - (1 - k/E)^tokens},
    * which is exact for one token, and for more of them what independent and even choices give on
    * average.
@@ -208,7 +230,7 @@ public final class Costs {
         + expertBytes * expertShare(batch)
         + headBytes
         + (double) embeddingRowBytes * batch
-        + KvCache.byteSize(config, batch, 1) * (past + 1);
+        + KvCache.byteSize(config, cacheDtype, batch, 1) * (past + 1);
   }
 
   /**

@@ -35,7 +35,7 @@ final class Decoder implements AutoCloseable {
     this.weights = weights;
     eps = config.rmsNormEps();
     residualMultiplier = config.residualMultiplier();
-    rounds = precision == Precision.AUTO && NativeLibraries.hasMatrixUnit();
+    rounds = rounds(precision);
     try {
       ops = new Ops(arena, workers);
       rope = new Rope(config);
@@ -43,6 +43,11 @@ final class Decoder implements AutoCloseable {
       arena.close();
       throw t;
     }
+  }
+
+  /** Whether activations are rounded on their way into a matrix unit. */
+  static boolean rounds(Precision precision) {
+    return precision == Precision.AUTO && NativeLibraries.hasMatrixUnit();
   }
 
   /** Sets the length-dependent rotations for a whole call, before its first block. */

@@ -119,7 +119,12 @@ public final class GraniteForCausalLM extends GranitePreTrainedModel {
 
   @Override
   public GraniteForCausalLM withPrecision(Precision precision) {
-    return new GraniteForCausalLM(open().with(precision));
+    return new GraniteForCausalLM(open().with(precision, open().cacheDtype()));
+  }
+
+  @Override
+  public GraniteForCausalLM withCacheDtype(DType dtype) {
+    return new GraniteForCausalLM(open().with(open().precision(), KvCache.checkDtype(dtype)));
   }
 
   @Override

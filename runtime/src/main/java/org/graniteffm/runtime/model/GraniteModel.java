@@ -97,7 +97,12 @@ public final class GraniteModel extends GranitePreTrainedModel {
 
   @Override
   public GraniteModel withPrecision(Precision precision) {
-    return new GraniteModel(open().with(precision));
+    return new GraniteModel(open().with(precision, open().cacheDtype()));
+  }
+
+  @Override
+  public GraniteModel withCacheDtype(DType dtype) {
+    return new GraniteModel(open().with(open().precision(), KvCache.checkDtype(dtype)));
   }
 
   @Override

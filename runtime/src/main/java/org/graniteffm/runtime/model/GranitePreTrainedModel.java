@@ -158,10 +158,54 @@ public abstract sealed class GranitePreTrainedModel implements AutoCloseable
   /**
    * The same model, computing in another precision; {@link Precision#AUTO} unless told otherwise.
    *
-   * @param precision whether activations may be rounded
+   * @param precision whether activations, and keys and values in the cache, may be rounded
    * @return the same weights: closing either closes both
    */
   public abstract GranitePreTrainedModel withPrecision(Precision precision);
+
+  /**
+   * The same model, whose caches hold this type whatever the precision; see {@link #cacheDtype} for
+   * what they hold unless told so.
+   *
+   * @param dtype of keys and values: {@link DType#F32} or {@link DType#BF16}
+   * @return the same weights: closing either closes both
+   * @throws IllegalArgumentException if dtype is another one
+   */
+  public abstract GranitePreTrainedModel withCacheDtype(DType dtype);
+
+  /**
+   * The type of keys and values in caches that this model makes: unless told otherwise BF16 where
+   * the weights that make them all are BF16 and the precision is {@link Precision#AUTO}, else F32.
+   *
+   * @return F32 or BF16
+   */
+  public DType cacheDtype() {
+    return open.dtypeOfCaches();
+  }
+
+  /**
+   * Makes an empty cache of {@link #cacheDtype}.
+   *
+   * @param batch sequences, at least 1
+   * @param capacity tokens per sequence to make room for now; it grows when more come
+   * @return the cache, to be closed
+   * @throws IllegalArgumentException if batch is below 1 or capacity below 0
+   * @throws org.graniteffm.runtime.InsufficientMemoryException if the memory cannot be had
+   */
+  public KvCache newCache(int batch, int capacity) {
+    return new KvCache(config(), cacheDtype(), batch, capacity);
+  }
+
+  /**
+   * Whether a pass rounds to BF16 anywhere: activations on their way into a matrix unit, or keys
+   * and values on their way into the cache. Where it does not, results are those of single
+   * precision.
+   *
+   * @return false at {@link Precision#F32} with caches of F32
+   */
+  public boolean rounds() {
+    return open.rounds();
+  }
 
   /**
    * Keeps the model open until the returned object is closed: for work of many calls, such as a

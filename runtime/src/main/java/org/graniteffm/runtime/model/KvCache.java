@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Objects;
+import org.graniteffm.bindings.Kernels;
 import org.graniteffm.runtime.ClosedException;
 import org.graniteffm.runtime.ConcurrentUseException;
 import org.graniteffm.runtime.InsufficientMemoryException;
@@ -14,13 +15,15 @@ import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
- * Keys (rotated) and values of the tokens seen so far, f32: Hugging Face's past_key_values.
+ * Keys (rotated) and values of the tokens seen so far: Hugging Face's past_key_values.
  *
  * <p>Each layer has keys and values as {@code [batch, num_key_value_heads, capacity, head_dim]}, so
- * that attention reads one head of one sequence as one stream. A cache grows by doubling, owns its
- * memory, and belongs to one caller at a time: while a pass or a method here works on it, all else
- * that would change, copy or close it gets a {@link ConcurrentUseException}, and once it is closed
- * a {@link ClosedException}.
+ * that attention reads one head of one sequence as one stream. They are F32, or BF16, to which each
+ * number is rounded once, when it is written: half the memory and half of what long contexts read.
+ * {@link GranitePreTrainedModel#newCache} makes the kind that suits a model, but a model takes
+ * either. A cache grows by doubling, owns its memory, and belongs to one caller at a time: while a
+ * pass or a method here works on it, all else that would change, copy or close it gets a {@link
+ * ConcurrentUseException}, and once it is closed a {@link ClosedException}.
  */
 public final class KvCache implements AutoCloseable {
   private static final int FIRST_CAPACITY = 64;
@@ -30,6 +33,7 @@ public final class KvCache implements AutoCloseable {
   private final int heads;
   private final int kvHeads;
   private final int headDim;
+  private final DType dtype;
   private final int batch;
   private final MemorySegment[] keys;
   private final MemorySegment[] values;
@@ -42,12 +46,14 @@ public final class KvCache implements AutoCloseable {
    * Makes an empty cache.
    *
    * @param config of the model it is for
+   * @param dtype of keys and values: {@link DType#F32} or {@link DType#BF16}
    * @param batch sequences, at least 1
    * @param capacity tokens per sequence to make room for now; it grows when more come
-   * @throws IllegalArgumentException if batch is below 1 or capacity below 0
+   * @throws IllegalArgumentException if dtype is another one, batch is below 1 or capacity below 0
    * @throws InsufficientMemoryException if the memory cannot be had
    */
-  public KvCache(GraniteConfig config, int batch, int capacity) {
+  public KvCache(GraniteConfig config, DType dtype, int batch, int capacity) {
+    this.dtype = checkDtype(dtype);
     if (batch < 1 || capacity < 0) {
       throw new IllegalArgumentException(
           "batch: %d, capacity: %d; legal are batch >= 1 and capacity >= 0"
@@ -64,19 +70,41 @@ public final class KvCache implements AutoCloseable {
     reallocate(capacity);
   }
 
+  /** Returns the type of a cache, if it is one. */
+  static DType checkDtype(DType dtype) {
+    if (dtype != DType.F32 && dtype != DType.BF16) {
+      throw new IllegalArgumentException("dtype: %s, a cache is of F32 or BF16".formatted(dtype));
+    }
+    return dtype;
+  }
+
   /**
    * Bytes a cache takes.
    *
    * @param config of the model
+   * @param dtype of keys and values
    * @param batch sequences
    * @param tokens per sequence
-   * @return {@code 2 * layers * batch * kvHeads * tokens * headDim * 4}
+   * @return {@code 2 * layers * batch * kvHeads * tokens * headDim}, times the bytes of one
    * @throws ArithmeticException if that exceeds a long
    */
-  public static long byteSize(GraniteConfig config, int batch, long tokens) {
+  public static long byteSize(GraniteConfig config, DType dtype, int batch, long tokens) {
     long perToken =
-        2L * config.numHiddenLayers() * config.numKeyValueHeads() * config.headDim() * Float.BYTES;
+        2L
+            * config.numHiddenLayers()
+            * config.numKeyValueHeads()
+            * config.headDim()
+            * dtype.byteSize();
     return Math.multiplyExact(Math.multiplyExact(perToken, batch), tokens);
+  }
+
+  /**
+   * Type of keys and values.
+   *
+   * @return F32 or BF16
+   */
+  public DType dtype() {
+    return dtype;
   }
 
   /**
@@ -134,7 +162,7 @@ public final class KvCache implements AutoCloseable {
    * The keys of a layer, without a copy; valid until the cache grows or is closed.
    *
    * @param layer from 0
-   * @return {@code [batch, kvHeads, length, headDim]} F32, rotated
+   * @return {@code [batch, kvHeads, length, headDim]} of the cache's dtype, rotated
    */
   public Tensor keys(int layer) {
     return view(keys[Objects.checkIndex(layer, layers)]);
@@ -144,14 +172,14 @@ public final class KvCache implements AutoCloseable {
    * The values of a layer, without a copy; valid until the cache grows or is closed.
    *
    * @param layer from 0
-   * @return {@code [batch, kvHeads, length, headDim]} F32
+   * @return {@code [batch, kvHeads, length, headDim]} of the cache's dtype
    */
   public Tensor values(int layer) {
     return view(values[Objects.checkIndex(layer, layers)]);
   }
 
   private Tensor view(MemorySegment segment) {
-    return Tensor.of(segment, DType.F32, batch, kvHeads, capacity, headDim).slice(2, 0, length);
+    return Tensor.of(segment, dtype, batch, kvHeads, capacity, headDim).slice(2, 0, length);
   }
 
   /**
@@ -173,6 +201,7 @@ public final class KvCache implements AutoCloseable {
   }
 
   private KvCache(KvCache like, int batch, int capacity) {
+    dtype = like.dtype;
     this.batch = batch;
     layers = like.layers;
     heads = like.heads;
@@ -207,7 +236,7 @@ public final class KvCache implements AutoCloseable {
     checkRows(rows);
     KvCache copy = new KvCache(this, rows.length, Math.max(newCapacity, length));
     long sequence = kvHeads;
-    long bytes = (long) length * headDim * Float.BYTES;
+    long bytes = length * tokenBytes();
     for (int layer = 0; layer < layers; layer++) {
       for (int row = 0; row < rows.length; row++) {
         for (int head = 0; head < kvHeads; head++) {
@@ -251,7 +280,7 @@ public final class KvCache implements AutoCloseable {
     if (moves.length == 0 || from == length) {
       return;
     }
-    long bytes = (long) (length - from) * headDim * Float.BYTES;
+    long bytes = (length - from) * tokenBytes();
     try (Arena temporary = Arena.ofConfined()) {
       MemorySegment spare = NativeMemory.allocate(temporary, bytes, "order of the cache");
       for (int layer = 0; layer < layers; layer++) {
@@ -339,17 +368,22 @@ public final class KvCache implements AutoCloseable {
     }
   }
 
+  /** Bytes of a token's keys, or values, of one head. */
+  private long tokenBytes() {
+    return (long) headDim * dtype.byteSize();
+  }
+
   /** Where a token of one head of one sequence is, in bytes. */
   private long stripOffset(long strip, int token) {
-    return (strip * capacity + token) * headDim * Float.BYTES;
+    return (strip * capacity + token) * tokenBytes();
   }
 
   /**
-   * Appends keys and values from elsewhere.
+   * Appends keys and values from elsewhere, converted to the cache's dtype.
    *
-   * @param newKeys for each layer {@code [batch, kvHeads, tokens, headDim]} F32, rotated
+   * @param newKeys for each layer {@code [batch, kvHeads, tokens, headDim]} F32 or BF16, rotated
    * @param newValues the same for the values
-   * @throws IllegalArgumentException if the number of layers or a shape does not fit
+   * @throws IllegalArgumentException if the number of layers, a shape or a dtype does not fit
    */
   public void append(Tensor[] newKeys, Tensor[] newValues) {
     enter();
@@ -373,24 +407,40 @@ public final class KvCache implements AutoCloseable {
     }
     reserve((int) Math.min(tokens, Integer.MAX_VALUE));
     for (int layer = 0; layer < layers; layer++) {
-      copyStrips(newKeys[layer].segment(), tokens, keys[layer], tokens);
-      copyStrips(newValues[layer].segment(), tokens, values[layer], tokens);
+      add(newKeys[layer], tokens, keys[layer]);
+      add(newValues[layer], tokens, values[layer]);
     }
     length += (int) tokens;
   }
 
+  private void add(Tensor from, long tokens, MemorySegment to) {
+    if (from.dtype() == dtype) {
+      copyStrips(from.segment(), tokens, to, tokens);
+      return;
+    }
+    long strips = (long) batch * kvHeads;
+    long cols = tokens * headDim;
+    long stride = (long) capacity * headDim;
+    long at = stripOffset(0, length);
+    if (dtype == DType.BF16) {
+      Kernels.narrow(from.segment(), 0, cols, strips, cols, to, at, Kernels.BF16, stride);
+    } else {
+      Kernels.widen(from.segment(), 0, Kernels.BF16, cols, strips, cols, to, at, stride);
+    }
+  }
+
   private void check(String name, Tensor tensor, long tokens) {
-    if (tensor.dtype() != DType.F32
+    if ((tensor.dtype() != DType.F32 && tensor.dtype() != DType.BF16)
         || !tensor.isContiguous()
         || !tensor.hasShape(batch, kvHeads, tokens, headDim)) {
       throw new IllegalArgumentException(
-          "%s: expected a contiguous F32 [%d, %d, tokens, %d], the same for all layers, found %s"
+          "%s: expected a contiguous F32 or BF16 [%d, %d, tokens, %d], the same for all layers, found %s"
               .formatted(name, batch, kvHeads, headDim, tensor));
     }
   }
 
   private long layerBytes(int tokens) {
-    long perToken = (long) kvHeads * headDim * Float.BYTES; // below 2^23
+    long perToken = kvHeads * tokenBytes(); // below 2^23
     long rows = (long) batch * tokens; // below 2^62
     return rows > Long.MAX_VALUE / perToken ? Long.MAX_VALUE : perToken * rows;
   }
@@ -456,14 +506,13 @@ public final class KvCache implements AutoCloseable {
 
   /** Copies {@code tokens} of every sequence and head to behind the present length. */
   private void copyStrips(MemorySegment from, long fromCapacity, MemorySegment to, long tokens) {
-    long tokenBytes = (long) headDim * Float.BYTES;
     for (long strip = 0; strip < (long) batch * kvHeads; strip++) {
       MemorySegment.copy(
           from,
-          strip * fromCapacity * tokenBytes,
+          strip * fromCapacity * tokenBytes(),
           to,
-          (strip * capacity + length) * tokenBytes,
-          tokens * tokenBytes);
+          stripOffset(strip, length),
+          tokens * tokenBytes());
     }
   }
 
@@ -471,6 +520,7 @@ public final class KvCache implements AutoCloseable {
   void view(int layer, CacheView view) {
     view.keys = keys[layer];
     view.values = values[layer];
+    view.dtype = dtype;
     view.batch = batch;
     view.heads = heads;
     view.kvHeads = kvHeads;

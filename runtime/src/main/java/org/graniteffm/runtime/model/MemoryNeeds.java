@@ -3,6 +3,7 @@ package org.graniteffm.runtime.model;
 import org.graniteffm.runtime.config.GraniteConfig;
 import org.graniteffm.runtime.ops.Ops;
 import org.graniteffm.runtime.safetensors.FileAccess;
+import org.graniteffm.runtime.tensor.DType;
 
 /**
  * What running a model takes, known before any of it is allocated. All in bytes, outside the heap.
@@ -18,6 +19,7 @@ public record MemoryNeeds(long weights, long vectors, long cache, long activatio
    * Works out the needs of a generation.
    *
    * @param config of the model
+   * @param cacheDtype of keys and values: F32 or BF16
    * @param weights bytes of the tensors in its files
    * @param batch sequences, at least 1
    * @param tokens of each, prompt and answer together, at least 1
@@ -30,6 +32,7 @@ public record MemoryNeeds(long weights, long vectors, long cache, long activatio
    */
   public static MemoryNeeds of(
       GraniteConfig config,
+      DType cacheDtype,
       long weights,
       int batch,
       long tokens,
@@ -45,7 +48,7 @@ public record MemoryNeeds(long weights, long vectors, long cache, long activatio
         config, (_, shape) -> vectors[0] += shape.length == 1 ? shape[0] * Float.BYTES : 0);
     long cache;
     try {
-      cache = KvCache.byteSize(config, batch, tokens);
+      cache = KvCache.byteSize(config, cacheDtype, batch, tokens);
     } catch (ArithmeticException e) {
       throw new IllegalArgumentException(
           "tokens: %d in %d sequences exceed 2^63 bytes".formatted(tokens, batch), e);

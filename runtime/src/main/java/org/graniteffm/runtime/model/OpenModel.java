@@ -23,6 +23,7 @@ import org.graniteffm.runtime.tensor.DType;
  *
  * @param checkpoint what the model reads
  * @param shown the same for callers, who may close it
+ * @param cacheDtype of caches; null for what suits weights and precision
  */
 record OpenModel(
     GraniteConfig config,
@@ -32,6 +33,7 @@ record OpenModel(
     Arena arena,
     Workers workers,
     Precision precision,
+    DType cacheDtype,
     Lease lease) {
   private static final Logger LOGGER = System.getLogger("org.graniteffm.runtime.model");
 
@@ -112,7 +114,8 @@ record OpenModel(
     try {
       checkpoint.checkFiles();
       TokenEmbeddings embeddings = new TokenEmbeddings(this, newNumTokens, options, withHead);
-      return bind(embeddings.config(), embeddings.checkpoint(), workers, withHead).with(precision);
+      return bind(embeddings.config(), embeddings.checkpoint(), workers, withHead)
+          .with(precision, cacheDtype);
     } catch (UncheckedIOException e) {
       throw e.getCause();
     } finally {
@@ -130,7 +133,15 @@ record OpenModel(
       Weights weights = Weights.bind(checkpoint, config, withHead, arena);
       Lease lease = new Lease("model " + checkpoint.directory());
       return new OpenModel(
-          config, checkpoint, checkpoint.share(), weights, arena, workers, Precision.AUTO, lease);
+          config,
+          checkpoint,
+          checkpoint.share(),
+          weights,
+          arena,
+          workers,
+          Precision.AUTO,
+          null,
+          lease);
     } catch (Throwable t) {
       arena.close();
       checkpoint.close();
@@ -138,8 +149,22 @@ record OpenModel(
     }
   }
 
-  OpenModel with(Precision other) {
-    return new OpenModel(config, checkpoint, shown, weights, arena, workers, other, lease);
+  OpenModel with(Precision precision, DType cacheDtype) {
+    return new OpenModel(
+        config, checkpoint, shown, weights, arena, workers, precision, cacheDtype, lease);
+  }
+
+  /** What caches of this model hold. */
+  DType dtypeOfCaches() {
+    if (cacheDtype != null) {
+      return cacheDtype;
+    }
+    return precision == Precision.AUTO && weights.cacheSuitsBfloat16() ? DType.BF16 : DType.F32;
+  }
+
+  /** Whether a pass rounds anything. */
+  boolean rounds() {
+    return dtypeOfCaches() == DType.BF16 || Decoder.rounds(precision);
   }
 
   Decoder newDecoder() {

@@ -1,14 +1,15 @@
 package org.graniteffm.runtime.model;
 
-/** Whether activations may be rounded on their way into a faster unit of the CPU. */
+/** Whether activations may be rounded to bf16: for a faster unit of the CPU, or a smaller cache. */
 public enum Precision {
   /**
-   * As the CPU does it fastest. Where it has a unit that multiplies bfloat16 matrices, and a pass
-   * has more than 16 rows, activations that meet bf16 weights are rounded to bf16: once, where
-   * frameworks that compute in bf16 round all results. Everywhere else this is {@link #F32}.
+   * As it goes fastest. Where bf16 weights make them, keys and values are rounded to bf16 on their
+   * way into the cache. Where the CPU has a unit that multiplies bfloat16 matrices, and a pass has
+   * more than 16 rows, so are activations that meet bf16 weights: once, where frameworks that
+   * compute in bf16 round all results. Everything else is as with {@link #F32}.
    */
   AUTO,
-  /** Activations stay f32 throughout. */
+  /** Activations stay f32 throughout, and so does the cache. */
   F32;
 
   /** As the command line has it: {@code auto} or {@code f32}. */

@@ -250,7 +250,7 @@ public final class Session implements AutoCloseable {
       in.callTokens = ids.length;
       in.ids = ids;
       reserveLogits(Math.min(SCORED_ROWS, losses.length));
-      try (KvCache cache = new KvCache(config, 1, ids.length)) {
+      try (KvCache cache = model.newCache(1, ids.length)) {
         events.begin(cache, ids.length);
         decoder.prepareRope(ids.length);
         runBlocks(in, cache, null, done -> addLosses(done, ids, from, losses));
@@ -561,9 +561,7 @@ public final class Session implements AutoCloseable {
     <T extends ModelOutput> T run(Computation<T> computation) {
       boolean keepCache = input.useCache() && input.pastKeyValues() == null;
       KvCache cache =
-          input.pastKeyValues() != null
-              ? input.pastKeyValues()
-              : new KvCache(config, batch, tokens);
+          input.pastKeyValues() != null ? input.pastKeyValues() : model.newCache(batch, tokens);
       Arena arena = Arena.ofShared();
       try {
         T output = computation.run(arena, cache, keepCache);

@@ -3,6 +3,7 @@ package org.graniteffm.runtime.model;
 import java.util.Map;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.safetensors.Checkpoint;
+import org.graniteffm.runtime.tensor.DType;
 import org.graniteffm.runtime.tensor.Tensor;
 
 /**
@@ -52,6 +53,22 @@ final class StoredTensors {
   /** Null if there is none. */
   Tensor find(String published) {
     return checkpoint.find(nameOf(published));
+  }
+
+  /**
+   * Whether bf16 weights make all keys and values, which a cache then keeps in no more digits than
+   * frameworks do that compute in the type of the weights.
+   */
+  boolean cacheSuitsBfloat16(int layers) {
+    for (int layer = 0; layer < layers; layer++) {
+      for (String name : new String[] {"k_proj", "v_proj"}) {
+        Tensor tensor = find(PREFIX + "layers." + layer + ".self_attn." + name + ".weight");
+        if (tensor == null || tensor.dtype() != DType.BF16) {
+          return false;
+        }
+      }
+    }
+    return true;
   }
 
   /** As {@link Checkpoint#require}. */

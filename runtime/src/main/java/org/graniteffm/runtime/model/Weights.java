@@ -19,8 +19,10 @@ import org.graniteffm.runtime.tensor.Tensor;
  * @param blocks one for each layer
  * @param norm {@code [H]} f32, the final norm
  * @param head {@code [V, H]}, the embedding itself where the two are tied; null without a head
+ * @param cacheSuitsBfloat16 whether bf16 weights make all keys and values
  */
-record Weights(Tensor embedding, Block[] blocks, MemorySegment norm, Linear head) {
+record Weights(
+    Tensor embedding, Block[] blocks, MemorySegment norm, Linear head, boolean cacheSuitsBfloat16) {
 
   /**
    * One decoder layer.
@@ -87,7 +89,8 @@ record Weights(Tensor embedding, Block[] blocks, MemorySegment norm, Linear head
           embedding,
           blocks,
           vector("model.norm.weight", hidden),
-          withHead ? head(embedding) : null);
+          withHead ? head(embedding) : null,
+          tensors.cacheSuitsBfloat16(blocks.length));
     }
 
     /**

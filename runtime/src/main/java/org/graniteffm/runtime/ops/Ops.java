@@ -295,8 +295,8 @@ public final class Ops {
   }
 
   /**
-   * Rotates queries in place, and keys on their way into the cache; copies the values there as
-   * well.
+   * Rotates queries in place, and keys on their way into the cache, to whose type they are rounded;
+   * the values come there as well.
    *
    * @param q {@code [batch * tokens, heads * headDim]}, updated
    * @param k {@code [batch * tokens, kvHeads * headDim]}
@@ -366,7 +366,7 @@ public final class Ops {
     job.blockTokens = job.rounded ? ROUNDED_QUERIES_PER_SLICE : QUERIES_PER_SLICE;
     job.blocks = Math.ceilDiv(lastToken - firstToken, job.blockTokens);
     int slices = sequences * cache.kvHeads * job.blocks;
-    long headBytes = 2L * (cache.past + lastToken) * cache.headDim * Float.BYTES;
+    long headBytes = 2L * (cache.past + lastToken) * cache.headDim * cache.dtype.byteSize();
     job.parts = 1;
     if (job.blocks == 1 && slices * headBytes < ALONE_BYTES) {
       for (int slice = 0; slice < slices; slice++) {
@@ -398,11 +398,14 @@ public final class Ops {
    * computed.
    */
   public static final class CacheView {
-    /** {@code [batch, kvHeads, capacity, headDim]} f32. */
+    /** {@code [batch, kvHeads, capacity, headDim]} of the dtype. */
     public MemorySegment keys;
 
-    /** {@code [batch, kvHeads, capacity, headDim]} f32. */
+    /** {@code [batch, kvHeads, capacity, headDim]} of the dtype. */
     public MemorySegment values;
+
+    /** F32 or BF16. */
+    public DType dtype;
 
     /** Sequences. */
     public int batch;
@@ -431,8 +434,32 @@ public final class Ops {
     /** Makes an empty view, to be filled and used again and again. */
     public CacheView() {}
 
-    long headOffset(int sequence, int head, long token) {
-      return (((long) sequence * kvHeads + head) * capacity + token) * headDim * Float.BYTES;
+    /**
+     * Where a token's key, or value, is.
+     *
+     * @param sequence from 0
+     * @param head of keys and values, from 0
+     * @param token from 0
+     * @return bytes from the start of the keys, or of the values
+     */
+    public long headOffset(int sequence, int head, long token) {
+      return (((long) sequence * kvHeads + head) * capacity + token) * headDim * dtype.byteSize();
+    }
+
+    /**
+     * What kernels call the dtype.
+     *
+     * @return {@link Kernels#F32} or {@link Kernels#BF16}
+     */
+    public int kernelType() {
+      return Linear.kernelType(dtype);
+    }
+
+    /** The element of the values that is so many bytes from their start. */
+    float value(long offset) {
+      return dtype == DType.F32
+          ? values.get(FLOAT, offset)
+          : Float.intBitsToFloat(values.get(ValueLayout.JAVA_SHORT, offset) << 16);
     }
   }
 
@@ -828,6 +855,7 @@ public final class Ops {
       int n = Math.min(ROWS_PER_SLICE, tokens - token);
       long row = (long) sequence * tokens + token;
       long angle = row * (c.headDim / 2) * Float.BYTES;
+      long headStride = (long) c.capacity * c.headDim;
       Kernels.rope(
           q.segment(),
           q.rowOffset(row),
@@ -845,17 +873,19 @@ public final class Ops {
           n,
           c.keys,
           c.headOffset(sequence, 0, c.past + token),
-          (long) c.capacity * c.headDim);
-      long headBytes = (long) c.headDim * Float.BYTES;
+          c.kernelType(),
+          headStride);
       for (int i = 0; i < n; i++) {
-        for (int head = 0; head < c.kvHeads; head++) {
-          MemorySegment.copy(
-              v.segment(),
-              v.rowOffset(row + i) + head * headBytes,
-              c.values,
-              c.headOffset(sequence, head, c.past + token + i),
-              headBytes);
-        }
+        Kernels.narrow(
+            v.segment(),
+            v.rowOffset(row + i),
+            c.headDim,
+            c.kvHeads,
+            c.headDim,
+            c.values,
+            c.headOffset(sequence, 0, c.past + token + i),
+            c.kernelType(),
+            headStride);
       }
     }
   }
@@ -906,6 +936,7 @@ public final class Ops {
             kv,
             c.values,
             kv,
+            c.kernelType(),
             c.headDim,
             c.past + token - firstKey,
             c.mask,
@@ -926,6 +957,7 @@ public final class Ops {
             kv,
             c.values,
             kv,
+            c.kernelType(),
             c.headDim,
             c.past + token - firstKey,
             c.mask,
@@ -970,7 +1002,7 @@ public final class Ops {
       for (int i = 0; i < c.headDim; i++) {
         double sum = 0;
         for (int key = 0; key < keys; key++) {
-          sum += c.values.get(FLOAT, c.headOffset(sequence, head, key) + (long) i * Float.BYTES);
+          sum += c.value(c.headOffset(sequence, head, key) + (long) i * c.dtype.byteSize());
         }
         float mean = (float) (sum / keys);
         for (int r = 0; r < rows; r++) {

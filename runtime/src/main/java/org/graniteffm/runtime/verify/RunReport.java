@@ -41,8 +41,8 @@ public record RunReport(
       case OK, MISS -> {
         Comparison worst = worst();
         String error =
-            worst.tolerance().equals("equal")
-                ? worst.miss().isEmpty() ? "all ids equal" : "differs"
+            worst.tolerance().startsWith("equal")
+                ? worst.miss().isEmpty() ? "all ids " + worst.tolerance() : "differs"
                 : String.format(
                     Locale.ROOT,
                     "error %.1e, %.3f of %s",
@@ -53,6 +53,17 @@ public record RunReport(
             .formatted(start, error, worst.role(), status == Status.OK ? "ok" : "MISS");
       }
     };
+  }
+
+  /** The same, with a word more on what its outputs were held to. */
+  RunReport heldTo(String more) {
+    List<Comparison> held =
+        comparisons.stream()
+            .map(c ->
+                new Comparison(
+                    c.role(), c.error(), c.fraction(), c.tolerance() + " " + more, c.miss()))
+            .toList();
+    return new RunReport(caseName, run, status, held, reason);
   }
 
   /** The comparison nearest to its tolerance, or farthest beyond it. */

@@ -3,12 +3,13 @@ package org.graniteffm.runtime.verify;
 import java.util.Locale;
 
 /**
- * How close computed floats must come to the wanted ones. Integers must be equal whatever this
- * says, and NaN is never close.
+ * How close computed floats must come to the wanted ones. NaN is never close. Integers must be
+ * equal whatever this says; generated tokens at least without rounding, as {@link Arithmetic} has
+ * it.
  *
  * <p>Single precision, for every element: {@code |got - want| <= atol + rtol * |want|}.
  *
- * <p>Activations in bfloat16, for a tensor as a whole: {@code sqrt(mean((got - want)^2) /
+ * <p>Activations or cache in bfloat16, for a tensor as a whole: {@code sqrt(mean((got - want)^2) /
  * mean(want^2)) <= limit}. For logits the limit is twice what transformers itself misses by in that
  * run, at least 0.02. For all other tensors, of which a case does not say by how much transformers
  * misses, it is the case's limit over all runs, where that is larger.
@@ -42,7 +43,7 @@ sealed interface Tolerance {
     }
   }
 
-  /** What no limit of a run or a case goes below, with activations in bfloat16. */
+  /** What no limit of a run or a case goes below, with anything in bfloat16. */
   double LEAST_RELATIVE_RMS = 2e-2;
 
   /** The tolerance of one tensor of a run. */

@@ -12,7 +12,8 @@
  *
  * <pre>{@code
  * GoldenCase goldenCase = GoldenCase.read(Path.of("golden-case"));
- * Verifier verifier = new Verifier(Arithmetic.FLOAT32, Precision.F32, Workers.shared());
+ * Verifier verifier = new Verifier(
+ *     folder -> GraniteForCausalLM.load(folder).withPrecision(Precision.F32));
  * for (RunReport report : verifier.verify(goldenCase, null, r -> {})) {
  *   System.out.println(report.line());
  *   report.misses().forEach(System.out::println);

@@ -58,6 +58,7 @@ class ForwardCommandTest {
     List<String> args = new ArrayList<>();
     args.add(checkpoint(name).toString());
     args.addAll(List.of("--inputs", in.toString(), "--outputs", out().toString()));
+    args.add("--precision=f32"); // as what it is compared with
     args.addAll(List.of(options));
     PrintWriter writer = new PrintWriter(err);
     return new CommandLine(new ForwardCommand())
@@ -129,6 +130,22 @@ class ForwardCommandTest {
     assertEquals(0, forward("granite_gqa_bf16", inputs, "--use-cache"));
     assertClose(want.get("many_after_prefill.logits"), results().get("logits"));
     assertEquals("F32 [1, 2, 17, 16]", results().get("past_value.2").toString());
+  }
+
+  @Test
+  void cacheOfBfloat16IsWrittenInTheTypeOfAllOutputs() throws IOException {
+    Map<String, Tensor> want = expected("granite_gqa_bf16");
+    Map<String, Tensor> inputs = Map.of("input_ids", want.get("full.input_ids"));
+    assertEquals(0, forward("granite_gqa_bf16", inputs, "--use-cache", "--cache-dtype=bfloat16"));
+    Tensor exact = want.get("full.past_value.0");
+    Tensor got = results().get("past_value.0");
+    assertEquals(exact.toString(), got.toString());
+    float[] values = exact.toFloatArray();
+    float[] rounded = got.toFloatArray();
+    for (int i = 0; i < rounded.length; i++) {
+      assertEquals(0, Float.floatToRawIntBits(rounded[i]) & 0xffff);
+      assertEquals(values[i], rounded[i], Math.abs(values[i]) / 256 + TOLERANCE);
+    }
   }
 
   @Test

@@ -32,7 +32,8 @@ class InspectCommandTest {
     assertEquals(0.4, facts.get("config").get("residual_multiplier").asDouble());
     assertEquals(6_372_608, facts.get("dtypes").get("BF16").asLong());
     assertEquals(12_745_216, facts.get("memory_bytes").get("weights_mapped").asLong());
-    assertEquals(6_144_000, facts.get("memory_bytes").get("cache_per_1000_tokens").asLong());
+    assertEquals("BF16", facts.get("cache_dtype").asText());
+    assertEquals(3_072_000, facts.get("memory_bytes").get("cache_per_1000_tokens").asLong());
     assertEquals("model.safetensors", facts.get("files").get(0).get("name").asText());
   }
 
@@ -62,7 +63,7 @@ class InspectCommandTest {
     JsonNode facts = json("inspect", "--json", "--context", "100", "--batch", "3");
     assertEquals(100, facts.get("context_tokens").asLong());
     JsonNode needed = facts.get("needed_bytes");
-    assertEquals(3L * 100 * 6 * 2 * 4 * 32 * 4, needed.get("cache").asLong());
+    assertEquals(3L * 100 * 6 * 2 * 4 * 32 * 2, needed.get("cache").asLong());
     long mapped = needed.get("allocated").asLong();
     assertTrue(mapped > needed.get("cache").asLong() + needed.get("activations").asLong());
     assertEquals(

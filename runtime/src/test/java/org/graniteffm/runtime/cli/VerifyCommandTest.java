@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import org.graniteffm.runtime.Tiers;
 import org.graniteffm.runtime.json.JsonReader;
 import org.graniteffm.runtime.safetensors.SafetensorsFile;
 import org.graniteffm.runtime.safetensors.SafetensorsWriter;
@@ -39,6 +40,7 @@ class VerifyCommandTest {
     for (int i = 0; i < args.length; i++) {
       texts[i] = args[i].toString();
     }
+    out.getBuffer().setLength(0);
     PrintWriter writer = new PrintWriter(out);
     return new CommandLine(new VerifyCommand()).setOut(writer).setErr(writer).execute(texts);
   }
@@ -121,7 +123,7 @@ class VerifyCommandTest {
           t.segment()
               .setAtIndex(ValueLayout.JAVA_FLOAT, 5, old[0] + 1e-3f + Math.abs(old[0]) * 1e-3f);
         });
-    assertEquals(1, verify(copy));
+    assertEquals(1, verify(copy, "--precision=f32"));
     assertSays("granite_head_dim step_2 logits[0, 0, 5]: got ");
     assertSays(", want " + (old[0] + 1e-3f + Math.abs(old[0]) * 1e-3f));
     assertSays("1 cases, 5 runs: 4 ok, 1 missed, 0 unsupported, 0 failed");
@@ -151,7 +153,7 @@ class VerifyCommandTest {
         copy.resolve("model.safetensors"),
         "model.layers.1.self_attn.o_proj.weight",
         t -> t.segment().set(ValueLayout.JAVA_SHORT, 10, (short) 0x3fc0)); // 1.5
-    assertEquals(1, verify(copy));
+    assertEquals(1, verify(copy, "--precision=f32"));
     assertSays("MISS");
     assertSays("granite_head_dim step_1 logits[0, 0, ");
   }
@@ -167,6 +169,37 @@ class VerifyCommandTest {
     assertSays("granite_generate_greedy forty sequences[0, ");
     assertSays("want 1099511627776");
     assertSays("7 ok, 1 missed, 0 unsupported, 0 failed");
+  }
+
+  /** A row of this batch has a choice that a cache of bf16 turns. */
+  @Test
+  void tokensThatRoundingTurnedAreComparedWithoutIt() throws IOException {
+    try (Tiers _ = Tiers.use("scalar")) {
+      Path greedy = GoldenFolders.bundled().resolve("granite_generate_greedy");
+      assertEquals(0, verify(greedy));
+      assertSays("all ids equal in float32");
+      assertSays("8 ok, 0 missed, 0 unsupported, 0 failed (scalar, bfloat16 tolerances)");
+      Path copy = GoldenFolders.copy("granite_generate_greedy", folder);
+      damage(
+          copy.resolve("expected.safetensors"),
+          "batch.sequences",
+          t -> t.segment().setAtIndex(ValueLayout.JAVA_LONG, t.size(1) - 1, 1L));
+      assertEquals(1, verify(copy));
+      assertSays("7 ok, 1 missed, 0 unsupported, 0 failed");
+    }
+  }
+
+  @Test
+  void tolerancesFollowWhatIsRounded() {
+    Path bf16 = GoldenFolders.bundled().resolve("granite_gqa_bf16");
+    assertEquals(0, verify(bf16));
+    assertSays("bfloat16 tolerances");
+    assertEquals(0, verify(bf16, "--precision=f32"));
+    assertSays(", float32 tolerances");
+    assertEquals(0, verify(bf16, "--precision=f32", "--cache-dtype=bfloat16"));
+    assertSays("bfloat16 tolerances");
+    assertEquals(2, verify(bf16, "--cache-dtype=float16"));
+    assertSays("--cache-dtype: 'float16' is not one of auto, bfloat16, float32");
   }
 
   @Test

@@ -16,6 +16,7 @@ import org.graniteffm.runtime.json.JsonReader;
 import org.graniteffm.runtime.model.ForwardInput;
 import org.graniteffm.runtime.model.ForwardOutput;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
+import org.graniteffm.runtime.model.Precision;
 import org.graniteffm.runtime.tokenizer.Tokenizer;
 import org.graniteffm.runtime.tokenizer.Tokenizers;
 import org.junit.jupiter.api.AfterAll;
@@ -40,7 +41,8 @@ class DemoModelTest {
     try (InputStream in = DemoModelTest.class.getResourceAsStream("reference.json")) {
       reference = JsonReader.parseObject(ByteBuffer.wrap(in.readAllBytes()), "reference.json");
     }
-    model = GraniteForCausalLM.load(DemoModel.directory());
+    // the reference is in single precision
+    model = GraniteForCausalLM.load(DemoModel.directory()).withPrecision(Precision.F32);
     tokenizer = Tokenizers.open(DemoModel.directory());
   }
 

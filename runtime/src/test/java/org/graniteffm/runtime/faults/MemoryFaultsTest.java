@@ -86,7 +86,7 @@ class MemoryFaultsTest {
   @Test
   void forwardPassThatFindsNoMemoryIsRefusedAndTheCacheStaysAsItWas() throws IOException {
     try (GraniteForCausalLM model = GraniteForCausalLM.load(MODEL);
-        KvCache cache = new KvCache(model.config(), 1, 0)) {
+        KvCache cache = model.newCache(1, 0)) {
       ForwardInput input =
           ForwardInput.ofIds(IDS)
               .attentionMask(new int[][] {{1, 1, 1, 1, 1, 1, 1, 1}})

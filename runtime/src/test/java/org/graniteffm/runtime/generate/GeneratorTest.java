@@ -69,7 +69,7 @@ class GeneratorTest {
   @Test
   void cacheWithTheBeginningOfThePromptChangesNothing() {
     try (Generator generator = new Generator(model);
-        KvCache cache = new KvCache(model.config(), 1, 0)) {
+        KvCache cache = model.newCache(1, 0)) {
       GenerationHooks hooks = GenerationHooks.NONE.with(cache);
       List<Integer> first = withHooks(generator, PROMPT, hooks);
       assertEquals(greedy(model), first);
@@ -90,8 +90,8 @@ class GeneratorTest {
   @Test
   void cacheMustFitThePrompt() {
     try (Generator generator = new Generator(model);
-        KvCache cache = new KvCache(model.config(), 1, 0);
-        KvCache two = new KvCache(model.config(), 2, 0)) {
+        KvCache cache = model.newCache(1, 0);
+        KvCache two = model.newCache(2, 0)) {
       withHooks(generator, PROMPT, GenerationHooks.NONE.with(cache));
       cache.truncate(PROMPT.length);
       IllegalArgumentException e =

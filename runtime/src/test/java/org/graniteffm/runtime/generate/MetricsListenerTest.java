@@ -36,7 +36,8 @@ class MetricsListenerTest {
       assertEquals(Duration.ofNanos(one.prefillNanos()), metrics.timeToFirstToken());
       assertEquals(6e9 / one.prefillNanos(), metrics.prefillTokensPerSecond(), 1e-6);
       assertEquals(12e9 / one.decodeNanos(), metrics.decodeTokensPerSecond(), 1e-6);
-      assertTrue(metrics.cacheBytes() >= KvCache.byteSize(model.config(), 2, 9));
+      assertTrue(
+          metrics.cacheBytes() >= KvCache.byteSize(model.config(), model.cacheDtype(), 2, 9));
 
       try (TokenStream stream = generator.stream(PROMPTS, null, CONFIG, hooks)) {
         stream.next();

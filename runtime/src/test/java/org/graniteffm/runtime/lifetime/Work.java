@@ -278,7 +278,7 @@ enum Work {
           rows.add(bits(output.logits().toFloatArray()));
         }
       } else {
-        try (KvCache cache = new KvCache(session.model().config(), 1, 4)) {
+        try (KvCache cache = session.model().newCache(1, 4)) {
           for (int id : work.prompts[0]) {
             MemorySegment scores = session.nextLogits(cache, new int[] {id}, 1, null, null, 0);
             rows.add(bits(scores.asSlice(0, SCORE_BYTES).toArray(ValueLayout.JAVA_FLOAT)));

@@ -105,7 +105,7 @@ class ChangedFilesTest {
     try (GraniteForCausalLM model = load(FileAccess.MAPPED);
         Generator generator = new Generator(model);
         Session session = model.newSession();
-        KvCache cache = new KvCache(model.config(), 1, 8)) {
+        KvCache cache = model.newCache(1, 8)) {
       logits(model);
       cut();
       refused(assertThrows(UncheckedIOException.class, () -> logits(model)));

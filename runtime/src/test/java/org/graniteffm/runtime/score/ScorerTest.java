@@ -15,6 +15,7 @@ import org.graniteffm.runtime.json.JsonReader;
 import org.graniteffm.runtime.model.ForwardInput;
 import org.graniteffm.runtime.model.ForwardOutput;
 import org.graniteffm.runtime.model.GraniteForCausalLM;
+import org.graniteffm.runtime.model.Precision;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -27,7 +28,8 @@ class ScorerTest {
 
   @BeforeAll
   static void load() throws IOException {
-    model = GraniteForCausalLM.load(DemoModel.directory());
+    // what it is compared with is in single precision
+    model = GraniteForCausalLM.load(DemoModel.directory()).withPrecision(Precision.F32);
     try (InputStream in = DemoModel.class.getResourceAsStream("reference.json")) {
       passages =
           JsonReader.parseObject(ByteBuffer.wrap(in.readAllBytes()), "reference.json")
