@@ -8,6 +8,9 @@
  *
  * For each 64 visible keys, K is copied and V transposed, both rounded where the cache is f32, and
  * then all queries at hand go over them, so that this costs little.
+ *
+ * Exponentials take most of the time. While those of one tile of queries are computed, the unit has
+ * the scores of the next one and the sums of the one before, which do not wait for each other.
  */
 
 #include <assert.h>
@@ -35,7 +38,8 @@ typedef struct queries {
   int64_t head, row;
   int lanes;
   int started;     /* whether there are sums */
-  __m512 max, sum; /* of scores, of their exponentials */
+  __mmask16 saw;   /* lanes that saw a key */
+  __m512 max, sum; /* about the largest score, the sum of exp(score - max) */
 } queries;
 
 typedef struct attention {
@@ -51,8 +55,8 @@ typedef struct workspace {
   _Alignas(64) unsigned char q[MOST_SUMS / 2 * TILE + MOST_QUERIES * TILE]; /* [tile, step] */
   _Alignas(64) unsigned char k[KEYS * MOST_DIM * 2];                        /* [key, head_dim] */
   _Alignas(64) unsigned char v[MOST_DIM / 16 * 2 * TILE]; /* [dim, key / 32, 16, 32] */
-  _Alignas(64) float s[KEYS * 16];
-  _Alignas(64) unsigned char p[KEYS / 32 * TILE];
+  _Alignas(64) float s[2][KEYS * 16];                     /* of two tiles of queries in turn */
+  _Alignas(64) unsigned char p[2][KEYS / 32 * TILE];
   _Alignas(64) float sums[MOST_SUMS * 256]; /* [tile, dim, 16, 16] */
   int64_t key[KEYS];                        /* the visible ones at hand, ascending */
 } workspace;
@@ -112,16 +116,14 @@ static void load_values(const attention *a, int count, workspace *w) {
 }
 
 /* s[key, query] */
-static void scores(const attention *a, const unsigned char *q, workspace *w) {
+static void scores(const attention *a, const unsigned char *q, const unsigned char *k, float *s) {
   const int64_t k_stride = a->steps * 64;
-  gk_tiles_see_stores();
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
-  for (int s = 0; s < a->steps; s++) {
-    const unsigned char *k = w->k + s * 64;
-    _tile_loadd(4, q + s * TILE, 64);
+  for (int step = 0; step < a->steps; step++, k += 64) {
+    _tile_loadd(4, q + step * TILE, 64);
     _tile_loadd(5, k, k_stride);
     _tile_dpbf16ps(0, 5, 4);
     _tile_loadd(6, k + 16 * k_stride, k_stride);
@@ -131,71 +133,117 @@ static void scores(const attention *a, const unsigned char *q, workspace *w) {
     _tile_loadd(6, k + 48 * k_stride, k_stride);
     _tile_dpbf16ps(3, 6, 4);
   }
-  _tile_stored(0, w->s, 64);
-  _tile_stored(1, w->s + 256, 64);
-  _tile_stored(2, w->s + 512, 64);
-  _tile_stored(3, w->s + 768, 64);
+  _tile_stored(0, s, 64);
+  _tile_stored(1, s + 256, 64);
+  _tile_stored(2, s + 512, 64);
+  _tile_stored(3, s + 768, 64);
 }
 
-/* p = exp(scale * s - max) with the new maximum; returns what the sums so far are multiplied by. */
-static __m512 softmax(const attention *a, int count, queries *t, workspace *w) {
+/* Lanes, which are queries in order, that see a key. */
+static inline __mmask16 lanes_seeing(int64_t key, int64_t last_of_lane_0) {
+  const int64_t blind = key - last_of_lane_0;
+  return (__mmask16)(blind <= 0 ? 0xffffu : blind >= 16 ? 0 : 0xffffu << blind);
+}
+
+/*
+ * p = exp(scale * s - max), with a maximum that is moved only where a score exceeds it by MOVE: no
+ * exponential is too large for that, and sums need not be multiplied each time. 1 if they are to be
+ * multiplied by *factor.
+ */
+GK_TEMPLATE int softmax_of(const attention *a, int count, int all_seen, const int64_t *key,
+                           const float *s, queries *t, unsigned char *p, __m512 *factor) {
+  enum { MOVE = 16 };
   const __m512 nothing = _mm512_set1_ps(-INFINITY), scale = _mm512_set1_ps(a->scale);
   const int64_t first = a->past + t->row; /* the last key that lane 0 sees */
-  __m512 max = t->max;
+  __m512 most[4] = {nothing, nothing, nothing, nothing};
   for (int j = 0; j < count; j++) {
-    const int64_t blind = w->key[j] - first; /* lanes before this one do not see the key */
-    const __mmask16 sees = (__mmask16)(blind <= 0 ? 0xffffu : blind >= 16 ? 0 : 0xffffu << blind);
-    const __m512 s = _mm512_mul_ps(_mm512_loadu_ps(w->s + j * 16), scale);
-    const __m512 visible = _mm512_mask_mov_ps(nothing, sees, s);
-    _mm512_storeu_ps(w->s + j * 16, visible);
-    max = gk_vec_max(visible, max);
+    const __mmask16 sees = all_seen ? 0xffff : lanes_seeing(key[j], first);
+    const __m512 score = _mm512_mul_ps(_mm512_loadu_ps(s + j * 16), scale);
+    most[j % 4] =
+        gk_vec_max(all_seen ? score : _mm512_mask_mov_ps(nothing, sees, score), most[j % 4]);
+    if (!all_seen) t->saw |= sees;
+  }
+  if (all_seen) t->saw = 0xffff;
+  const __m512 max = gk_vec_max(gk_vec_max(most[0], most[1]), gk_vec_max(most[2], most[3]));
+  const __mmask16 moves =
+      _mm512_cmp_ps_mask(max, gk_vec_add(t->max, _mm512_set1_ps(MOVE)), _CMP_GT_OQ);
+  *factor = gk_vec_set1(1);
+  if (moves != 0) {
+    const __m512 moved = _mm512_mask_mov_ps(t->max, moves, max);
+    /* exp(-Inf) is 0: there was nothing before. -Inf - -Inf does not come here. */
+    *factor = _mm512_mask_mov_ps(*factor, moves, gk_vec_exp(gk_vec_sub(t->max, moved)));
+    t->sum = gk_vec_mul(t->sum, *factor);
+    t->max = moved;
   }
   /* Before the first finite score the maximum is -Inf, and -Inf - -Inf would be NaN. */
-  const __m512 subtract = gk_vec_where(max, nothing, _mm512_setzero_ps(), max);
-  const __m512 factor =
-      gk_vec_where(max, t->max, gk_vec_set1(1), gk_vec_exp(gk_vec_sub(t->max, subtract)));
-  __m512 sum = gk_vec_mul(t->sum, factor);
+  const __m512 subtract = gk_vec_where(t->max, nothing, _mm512_setzero_ps(), t->max);
+  const __m512 least = _mm512_set1_ps(-87); /* of less are subnormal numbers, which are slow: 0 */
+  __m512 sum[2] = {t->sum, _mm512_setzero_ps()};
   for (int j = 0; j < KEYS; j += 2) {
-    __m512 p[2];
+    __m512 e[2];
     GK_UNROLL(2) for (int h = 0; h < 2; h++) {
-      if (j + h < count) {
-        p[h] = gk_vec_exp(gk_vec_sub(_mm512_loadu_ps(w->s + (j + h) * 16), subtract));
-        sum = gk_vec_add(sum, p[h]);
-      } else {
-        p[h] = _mm512_setzero_ps();
-      }
+      const __mmask16 sees = j + h >= count ? 0
+                             : all_seen     ? 0xffff
+                                            : lanes_seeing(key[j + h], first);
+      const __m512 score = _mm512_mul_ps(_mm512_loadu_ps(s + (j + h) * 16), scale);
+      const __m512 x = gk_vec_sub(score, subtract);
+      const __mmask16 counts = _mm512_mask_cmp_ps_mask(sees, x, least, _CMP_NLT_UQ); /* or NaN */
+      e[h] = _mm512_maskz_mov_ps(counts, gk_vec_exp(_mm512_max_ps(least, x)));
+      sum[h] = gk_vec_add(sum[h], e[h]);
     }
-    _mm512_storeu_si512(w->p + j * 32, gk_interleave_16(p[0], p[1]));
+    _mm512_storeu_si512(p + j * 32, gk_interleave_16(e[0], e[1]));
   }
-  t->max = max;
-  t->sum = sum;
-  return factor;
+  t->sum = gk_vec_add(sum[0], sum[1]);
+  return moves != 0;
 }
 
-/* sums[dim, 16, query] = sums * factor + v * p */
-static void add_values(const attention *a, const queries *t, __m512 factor, const workspace *w,
-                       float *sums) {
-  const int same = _mm512_cmp_ps_mask(factor, gk_vec_set1(1), _CMP_EQ_OQ) == 0xffff;
-  if (t->started && !same) {
-    for (int i = 0; i < a->dims * 16; i++) {
-      _mm512_storeu_ps(sums + i * 16, gk_vec_mul(_mm512_loadu_ps(sums + i * 16), factor));
-    }
-  }
-  gk_tiles_see_stores();
-  _tile_loadd(6, w->p, 64);
-  _tile_loadd(7, w->p + TILE, 64);
-  for (int d = 0; d < a->dims; d++) {
-    const unsigned char *v = w->v + d * 2 * TILE;
-    if (t->started) {
-      _tile_loadd(0, sums + d * 256, 64);
-    } else {
-      _tile_zero(0);
-    }
-    _tile_loadd(4, v, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(5, v + TILE, 64);
-    _tile_dpbf16ps(0, 5, 7);
-    _tile_stored(0, sums + d * 256, 64);
+static int softmax(const attention *a, int count, const int64_t *key, const float *s, queries *t,
+                   unsigned char *p, __m512 *factor) {
+  return count == KEYS && key[KEYS - 1] <= a->past + t->row
+             ? softmax_of(a, KEYS, 1, key, s, t, p, factor)
+             : softmax_of(a, count, 0, key, s, t, p, factor);
+}
+
+/* sums[dim, 16, query] += v * p, four tiles of dimensions at a time */
+static void add_values(const attention *a, int started, const unsigned char *v,
+                       const unsigned char *p, float *sums) {
+  _tile_loadd(6, p, 64);
+  _tile_loadd(7, p + TILE, 64);
+  for (int d = 0; d < a->dims; d += 4, v += 8 * TILE, sums += 1024) {
+    const int left = a->dims - d;
+#define FOR_EACH_SUM(DO) \
+  DO(0);                 \
+  if (left > 1) DO(1);   \
+  if (left > 2) DO(2);   \
+  if (left > 3) DO(3)
+#define BEGIN(i)                          \
+  do {                                    \
+    if (started) {                        \
+      _tile_loadd(i, sums + i * 256, 64); \
+    } else {                              \
+      _tile_zero(i);                      \
+    }                                     \
+  } while (0)
+#define ADD_LOW(i)                        \
+  do {                                    \
+    _tile_loadd(4, v + 2 * i * TILE, 64); \
+    _tile_dpbf16ps(i, 4, 6);              \
+  } while (0)
+#define ADD_HIGH(i)                             \
+  do {                                          \
+    _tile_loadd(5, v + (2 * i + 1) * TILE, 64); \
+    _tile_dpbf16ps(i, 5, 7);                    \
+  } while (0)
+#define END(i) _tile_stored(i, sums + i * 256, 64)
+    FOR_EACH_SUM(BEGIN);
+    FOR_EACH_SUM(ADD_LOW);
+    FOR_EACH_SUM(ADD_HIGH);
+    FOR_EACH_SUM(END);
+#undef FOR_EACH_SUM
+#undef BEGIN
+#undef ADD_LOW
+#undef ADD_HIGH
+#undef END
   }
 }
 
@@ -203,8 +251,7 @@ static void add_values(const attention *a, const queries *t, __m512 factor, cons
 static void finish(const attention *a, const queries *t, const float *sums, float *out,
                    int64_t out_stride) {
   const __m512 one = gk_vec_set1(1);
-  const __m512 inverse =
-      gk_vec_where(t->max, gk_vec_set1(-INFINITY), _mm512_setzero_ps(), _mm512_div_ps(one, t->sum));
+  const __m512 inverse = _mm512_maskz_mov_ps(t->saw, _mm512_div_ps(one, t->sum));
   for (int d = 0; d < a->dims; d++) {
     const int64_t rest = a->head_dim - d * 16;
     const __mmask16 used = rest >= 16 ? 0xffff : gk_first_lanes(rest);
@@ -219,6 +266,36 @@ static void finish(const attention *a, const queries *t, const float *sums, floa
       float *to = out + (t->row + r) * out_stride + t->head * a->head_dim + d * 16;
       if (r < t->lanes) _mm512_mask_storeu_ps(to, used, v[r]);
     }
+  }
+}
+
+static float *sums_of(const attention *a, int t, workspace *w) {
+  return w->sums + t * a->dims * 256;
+}
+
+/* The keys at hand, for those tiles of queries that see any of them: the last ones, as tiles come in
+ * the order of their rows. */
+static void attend_keys(const attention *a, queries *tiles, int count, int keys, workspace *w) {
+  int t = 0;
+  while (t < count && w->key[0] >= a->past + tiles[t].row + tiles[t].lanes) t++;
+  if (t == count) return;
+  scores(a, w->q + t * a->steps * TILE, w->k, w->s[t % 2]);
+  for (const int first = t; t <= count; t++) {
+    if (t + 1 < count) scores(a, w->q + (t + 1) * a->steps * TILE, w->k, w->s[(t + 1) % 2]);
+    if (t > first) {
+      add_values(a, tiles[t - 1].started, w->v, w->p[(t - 1) % 2], sums_of(a, t - 1, w));
+      tiles[t - 1].started = 1;
+    }
+    if (t == count) return;
+    __m512 factor;
+    const int moved = softmax(a, keys, w->key, w->s[t % 2], &tiles[t], w->p[t % 2], &factor);
+    if (moved && tiles[t].started) {
+      float *const sums = sums_of(a, t, w);
+      for (int i = 0; i < a->dims * 16; i++) {
+        _mm512_storeu_ps(sums + i * 16, gk_vec_mul(_mm512_loadu_ps(sums + i * 16), factor));
+      }
+    }
+    gk_tiles_see_stores();
   }
 }
 
@@ -238,14 +315,8 @@ static void attend(const attention *a, const uint8_t *key_mask, queries *tiles, 
     if (keys == 0) return;
     load_keys(a, keys, w);
     load_values(a, keys, w);
-    for (int t = 0; t < count; t++) {
-      queries *tile = &tiles[t];
-      if (w->key[0] >= a->past + tile->row + tile->lanes) continue;
-      scores(a, w->q + t * a->steps * TILE, w);
-      const __m512 factor = softmax(a, keys, tile, w);
-      add_values(a, tile, factor, w, w->sums + t * a->dims * 256);
-      tile->started = 1;
-    }
+    gk_tiles_see_stores();
+    attend_keys(a, tiles, count, keys, w);
   }
 }
 
@@ -295,7 +366,7 @@ int32_t attention_bf16_amx(const float *q, int64_t q_stride, int64_t heads, int6
     }
     attend(&a, key_mask, tiles, count, &w);
     for (int t = 0; t < count; t++) {
-      finish(&a, &tiles[t], w.sums + t * a.dims * 256, out, out_stride);
+      finish(&a, &tiles[t], sums_of(&a, t, &w), out, out_stride);
     }
   }
   _tile_release();
