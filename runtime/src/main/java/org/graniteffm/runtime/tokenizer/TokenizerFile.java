@@ -2,11 +2,13 @@ package org.graniteffm.runtime.tokenizer;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonFactoryBuilder;
+import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.util.JsonParserDelegate;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -116,7 +118,7 @@ record TokenizerFile(
     } catch (CharacterCodingException e) {
       throw new ModelFormatException(source + ": not valid UTF-8", e);
     }
-    try (JsonParser parser = FACTORY.createParser(text)) {
+    try (JsonParser parser = new FiniteNumbers(FACTORY.createParser(text))) {
       return new Reader(parser, source).file(text);
     } catch (ModelFormatException e) {
       throw e;
@@ -130,6 +132,25 @@ record TokenizerFile(
           source + ": malformed JSON" + where + ": " + Names.quote(e.getOriginalMessage()), e);
     } catch (IOException e) {
       throw new ModelFormatException(source + ": malformed JSON", e);
+    }
+  }
+
+  /**
+   * Refuses numbers beyond a double's range wherever they stand: the library reads them too, and
+   * ends the process at one in the place of a decoder's flag.
+   */
+  private static final class FiniteNumbers extends JsonParserDelegate {
+    FiniteNumbers(JsonParser parser) {
+      super(parser);
+    }
+
+    @Override
+    public JsonToken nextToken() throws IOException {
+      JsonToken token = super.nextToken();
+      if (token == JsonToken.VALUE_NUMBER_FLOAT && !Double.isFinite(getDoubleValue())) {
+        throw new JsonParseException(this, "number out of range");
+      }
+      return token;
     }
   }
 

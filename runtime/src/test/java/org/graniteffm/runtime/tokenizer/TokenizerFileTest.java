@@ -109,6 +109,8 @@ class TokenizerFileTest {
         "'pre_tokenizer':{ ~ 'pre_tokenizr':{ ~ pre_tokenizer",
         "'normalizer':null ~ 'normalizer':3 ~ normalizer",
         "'version':'1.0' ~ 'version':'2.0' ~ refused by the tokenizer library",
+        "'version':'1.0' ~ 'version':-1e400 ~ number out of range",
+        "'trim_offsets':false ~ 'trim_offsets':1e400 ~ number out of range",
       })
   void damagedFileIsRefusedByName(String from, String to, String name) {
     String json = damage(from, to == null ? "" : to);
