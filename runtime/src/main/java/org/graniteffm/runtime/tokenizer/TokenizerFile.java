@@ -118,7 +118,7 @@ record TokenizerFile(
     } catch (CharacterCodingException e) {
       throw new ModelFormatException(source + ": not valid UTF-8", e);
     }
-    try (JsonParser parser = new FiniteNumbers(FACTORY.createParser(text))) {
+    try (JsonParser parser = new StrictParser(FACTORY.createParser(text))) {
       return new Reader(parser, source).file(text);
     } catch (ModelFormatException e) {
       throw e;
@@ -136,11 +136,12 @@ record TokenizerFile(
   }
 
   /**
-   * Refuses numbers beyond a double's range wherever they stand: the library reads them too, and
-   * ends the process at one in the place of a decoder's flag.
+   * Refuses what Java reads and the library's parser does not, wherever it stands: numbers beyond a
+   * double's range, and halves of a surrogate pair. In a decoder, the library ends the process at
+   * them.
    */
-  private static final class FiniteNumbers extends JsonParserDelegate {
-    FiniteNumbers(JsonParser parser) {
+  private static final class StrictParser extends JsonParserDelegate {
+    StrictParser(JsonParser parser) {
       super(parser);
     }
 
@@ -150,7 +151,24 @@ record TokenizerFile(
       if (token == JsonToken.VALUE_NUMBER_FLOAT && !Double.isFinite(getDoubleValue())) {
         throw new JsonParseException(this, "number out of range");
       }
+      if ((token == JsonToken.VALUE_STRING || token == JsonToken.FIELD_NAME) && hasHalfAPair()) {
+        throw new JsonParseException(this, "half of a surrogate pair");
+      }
       return token;
+    }
+
+    private boolean hasHalfAPair() throws IOException {
+      char[] text = getTextCharacters();
+      int end = getTextOffset() + getTextLength();
+      for (int i = getTextOffset(); i < end; i++) {
+        if (Character.isSurrogate(text[i])) {
+          if (i + 1 == end || !Character.isSurrogatePair(text[i], text[i + 1])) {
+            return true;
+          }
+          i++;
+        }
+      }
+      return false;
     }
   }
 

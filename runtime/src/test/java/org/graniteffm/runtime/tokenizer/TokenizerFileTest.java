@@ -111,6 +111,9 @@ class TokenizerFileTest {
         "'version':'1.0' ~ 'version':'2.0' ~ refused by the tokenizer library",
         "'version':'1.0' ~ 'version':-1e400 ~ number out of range",
         "'trim_offsets':false ~ 'trim_offsets':1e400 ~ number out of range",
+        "'trim_offsets':false ~ 'trim_offsets':'\\ud800' ~ half of a surrogate pair",
+        "'trim_offsets':false ~ '\\udc00x':false ~ surrogate",
+        "'version':'1.0' ~ 'version':'\\ude00\\ud83d' ~ half of a surrogate pair",
       })
   void damagedFileIsRefusedByName(String from, String to, String name) {
     String json = damage(from, to == null ? "" : to);
