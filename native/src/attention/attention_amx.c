@@ -27,7 +27,6 @@
 enum {
   TILE = 1024, /* bytes */
   KEYS = 64,
-  KEY_TILES = KEYS / 16,
   MOST_DIM = 256,
   MOST_QUERIES = 16, /* tiles of 16 queries at hand */
   MOST_SUMS = 64     /* tiles of sums, with that many queries */
