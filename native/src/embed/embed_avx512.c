@@ -1,4 +1,5 @@
 #include "kernels.h"
+#include "simd/load_scalar.h"
 #include "simd/vec_avx512.h"
 /* the algorithm, for the vector above */
 #include "embed/embed_vector.h"

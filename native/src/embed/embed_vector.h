@@ -1,14 +1,14 @@
 #ifndef GK_EMBED_VECTOR_H
 #define GK_EMBED_VECTOR_H
 
-/* The lookup of the wide tiers; include the tier's simd/vec_<isa>.h first. */
+/* The lookup of the wide tiers; include simd/load_scalar.h and the tier's simd/vec_<isa>.h first. */
 
 #include "embed/embed_check.h"
 
 GK_TEMPLATE void embed_rows(const unsigned char *table, int32_t dtype, int64_t table_stride,
                             const int32_t *ids, int64_t rows, int64_t cols, float multiplier,
                             float *out, int64_t out_stride) {
-  const int64_t size = dtype == GK_F32 ? 4 : 2;
+  const int64_t size = gk_element_size(dtype);
   const gk_vec multiplier_v = gk_vec_set1(multiplier);
   for (int64_t r = 0; r < rows; r++) {
     const unsigned char *table_r = table + ids[r] * table_stride * size;

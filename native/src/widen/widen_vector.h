@@ -1,13 +1,13 @@
 #ifndef GK_WIDEN_VECTOR_H
 #define GK_WIDEN_VECTOR_H
 
-/* The widening of the wide tiers; include the tier's simd/vec_<isa>.h first. */
+/* The widening of the wide tiers; include simd/load_scalar.h and the tier's simd/vec_<isa>.h first. */
 
 #include <assert.h>
 
 GK_TEMPLATE void widen_rows(const unsigned char *src, int32_t dtype, int64_t src_stride,
                             int64_t rows, int64_t cols, float *dst, int64_t dst_stride) {
-  const int64_t size = dtype == GK_F32 ? 4 : 2;
+  const int64_t size = gk_element_size(dtype);
   for (int64_t r = 0; r < rows; r++) {
     const unsigned char *src_r = src + r * src_stride * size;
     float *dst_r = dst + r * dst_stride;
