@@ -35,9 +35,10 @@ static const gk_table scalar_table = {
  * Each tier names a function for every kernel: its own, or one from a tier below where more width
  * gains nothing. One left out would be NULL; test_dispatch looks for that.
  */
-#define GK_NO_MATRIX_UNIT                                       \
-  .pack_bf16 = pack_bf16_scalar, .gemm_bf16 = gemm_bf16_scalar, \
-  .silu_mul_gemm_bf16 = silu_mul_gemm_bf16_scalar, .probe_bf16 = probe_bf16_scalar
+#define GK_NO_MATRIX_UNIT                                                                         \
+  .pack_bf16 = pack_bf16_scalar, .gemm_bf16 = gemm_bf16_scalar,                                   \
+  .gemm_grouped_bf16 = gemm_grouped_bf16_scalar, .silu_mul_gemm_bf16 = silu_mul_gemm_bf16_scalar, \
+  .silu_mul_gemm_grouped_bf16 = silu_mul_gemm_grouped_bf16_scalar, .probe_bf16 = probe_bf16_scalar
 
 #define GK_AVX2_OVERRIDES                                                                      \
   .rms_norm_f32 = rms_norm_f32_avx2, .add_rms_norm_f32 = add_rms_norm_f32_avx2,                \
@@ -70,7 +71,9 @@ static const gk_table amx_table = {.isa = "amx",
                                    GK_AVX512_OVERRIDES,
                                    .pack_bf16 = pack_bf16_amx,
                                    .gemm_bf16 = gemm_bf16_amx,
+                                   .gemm_grouped_bf16 = gemm_grouped_bf16_amx,
                                    .silu_mul_gemm_bf16 = silu_mul_gemm_bf16_amx,
+                                   .silu_mul_gemm_grouped_bf16 = silu_mul_gemm_grouped_bf16_amx,
                                    .attention_bf16 = attention_bf16_amx,
                                    .probe_bf16 = probe_bf16_amx};
 

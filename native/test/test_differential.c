@@ -123,6 +123,40 @@ static void trial_gemm_bf16(const gk_table *kernels) {
                      scratch_bytes(GK_GEMM_SCRATCH));
 }
 
+enum { TRIAL_MAX_GROUPS = 66 };
+
+typedef struct trial_starts {
+  const int32_t *at;
+  int64_t last;   /* of them */
+  int64_t packed; /* rows of all groups, each filled up */
+} trial_starts;
+
+/* Groups of rows, some of them empty, from any row on. */
+static trial_starts draw_starts(int64_t groups) {
+  int32_t at[TRIAL_MAX_GROUPS + 1] = {draw_one_in(2) ? (int32_t)draw(5) : 0};
+  int64_t packed = 0;
+  for (int64_t g = 0; g < groups; g++) {
+    const int64_t m = draw_one_in(3) ? 0 : draw_count(0) * (1 + draw(4));
+    at[g + 1] = at[g] + (int32_t)draw_whole(m, PACKED_ROWS);
+    packed += (at[g + 1] - at[g] + PACKED_ROWS - 1) / PACKED_ROWS * PACKED_ROWS;
+  }
+  return (trial_starts){in_i32(at, groups + 1), at[groups], packed};
+}
+
+static void trial_gemm_grouped_bf16(const gk_table *kernels) {
+  const int64_t groups = draw_count(0), n = draw_size(0), k = draw_whole(draw_size(0), PACKED_COLS);
+  const trial_starts starts = draw_starts(groups);
+  const int64_t m = starts.last, y_rows = m + (draw_one_in(2) ? draw(4) : 0);
+  const int64_t w_stride = draw_stride(k), y_stride = draw_stride(n);
+  const float alpha = draw_factor(), beta = draw_one_in(2) ? 0 : draw_factor();
+  const void *w = in_weights(GK_BF16, groups * n, k, w_stride), *x = in_packed(starts.packed, k);
+  const int32_t *rows = draw_one_in(2) ? NULL : in_different_indices(m, y_rows);
+  const float *scales = draw_one_in(2) ? NULL : in_f32(1, m, m);
+  float *y = update_f32(y_rows, n, y_stride, 32 * (double)(k + 8) * CHECK_EPS);
+  kernels->gemm_grouped_bf16(w, w_stride, n * w_stride, n, k, x, groups, starts.at, alpha, rows,
+                             scales, beta, y, y_stride, scratch_bytes(GK_GEMM_SCRATCH));
+}
+
 static void trial_silu_mul_gemm_bf16(const gk_table *kernels) {
   const int64_t m = draw_whole(draw_count(0) * (1 + draw(8)), PACKED_ROWS);
   const int64_t n = draw_whole(draw_size(0), PACKED_COLS), first = draw_one_in(2) ? PACKED_COLS : 0;
@@ -134,6 +168,18 @@ static void trial_silu_mul_gemm_bf16(const gk_table *kernels) {
   void *out = out_packed(m, out_cols, 64 * (double)(k + 8) * CHECK_EPS * sqrt((double)k + 1));
   kernels->silu_mul_gemm_bf16(gate, up, w_stride, n, k, x, m, first, out_cols, out,
                               scratch_bytes(GK_GEMM_SCRATCH));
+}
+
+static void trial_silu_mul_gemm_grouped_bf16(const gk_table *kernels) {
+  const int64_t groups = draw_count(0), n = draw_whole(draw_size(0), PACKED_COLS);
+  const trial_starts starts = draw_starts(groups);
+  const int64_t k = draw_whole(draw_size(0), PACKED_COLS), w_stride = draw_stride(k);
+  const void *gate = in_weights(GK_BF16, groups * n, k, w_stride);
+  const void *up = in_weights(GK_BF16, groups * n, k, w_stride);
+  const void *x = in_packed(starts.packed, k);
+  void *out = out_packed(starts.packed, n, 64 * (double)(k + 8) * CHECK_EPS * sqrt((double)k + 1));
+  kernels->silu_mul_gemm_grouped_bf16(gate, up, w_stride, n * w_stride, n, k, x, groups, starts.at,
+                                      0, n, out, scratch_bytes(GK_GEMM_SCRATCH));
 }
 
 typedef struct gated {

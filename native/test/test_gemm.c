@@ -143,9 +143,10 @@ static void every_tail_matches_reference(const gk_table *kernels) {
 }
 
 static void blocks_match_reference(const gk_table *kernels) {
-  static const int64_t shapes[][3] = {{33, 260, 520},  {7, 300, 1030}, {520, 33, 70},
-                                      {1, 257, 513},   {3, 289, 1537}, {513, 20, 512},
-                                      {100, 256, 511}, {16, 512, 544}};
+  static const int64_t shapes[][3] = {{33, 260, 520},  {7, 300, 1030},  {520, 33, 70},
+                                      {1, 257, 513},   {3, 289, 1537},  {513, 20, 512},
+                                      {100, 256, 511}, {16, 512, 544},  {130, 300, 1024},
+                                      {65, 200, 2048}, {40, 288, 1536}, {33, 270, 768}};
   for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
     check_product(kernels, (int)s % CHECK_PLACES, shapes[s][0], shapes[s][1], shapes[s][2]);
   }
@@ -285,6 +286,71 @@ static void gated_product_matches_reference(const gk_table *kernels) {
   check_gated(kernels, 0, 530, 32, 40, 0, 32);
 }
 
+/* Groups in one go give the bits that each gives alone. */
+static void check_groups(const gk_table *kernels, int place, int64_t n, int64_t k) {
+  static const int64_t sizes[] = {0, 5, 33, 0, 0, 70, 16, 1, 0};
+  enum { GROUPS = sizeof sizes / sizeof sizes[0], FIRST = 3, M = FIRST + 125, ROWS = 90 };
+  check_case("place=%d n=%lld k=%lld", place, (long long)n, (long long)k);
+  int32_t *starts = check_i32(place, GROUPS + 1);
+  int64_t tiles = 0, tile_of[GROUPS];
+  starts[0] = FIRST;
+  for (int g = 0; g < GROUPS; g++) {
+    starts[g + 1] = starts[g] + (int32_t)sizes[g];
+    tile_of[g] = tiles;
+    tiles += (sizes[g] + 15) / 16;
+  }
+  check_seal(starts);
+  const int64_t w_stride = k + 3, w_group = n * w_stride + 7;
+  void *w = check_weights(place, GROUPS, w_group, w_group, 2);
+  check_fill_weights(w, GK_BF16, GROUPS, w_group, w_group);
+  const uint16_t *x = packed_random(kernels, place, tiles * 16, k);
+  int32_t *rows = check_i32(place, M);
+  for (int i = 0; i < M; i++) rows[i] = (int32_t)((i * 7 + 3) % ROWS);
+  float *scales = check_f32(place, 1, M, M);
+  check_fill(scales, 1, M, M, 0, 1);
+  float *y = check_f32(place, ROWS, n, n), *one = check_f32(0, ROWS, n, n);
+  check_fill(y, ROWS, n, n, -1, 1);
+  memcpy(one, y, (size_t)(ROWS * n) * sizeof *y);
+  uint16_t *out = packed_buffer(place, tiles * 16, n), *out_one = packed_buffer(0, tiles * 16, n);
+
+  kernels->gemm_grouped_bf16(w, w_stride, w_group, n, k, x, GROUPS, starts, 2, rows, scales, 1, y,
+                             n, working_memory);
+  kernels->silu_mul_gemm_grouped_bf16(w, w, w_stride, w_group, n, k, x, GROUPS, starts, 0, n, out,
+                                      working_memory);
+  for (int g = 0; g < GROUPS; g++) {
+    const unsigned char *w_g = (const unsigned char *)w + g * w_group * 2;
+    const uint16_t *x_g = x + tile_of[g] * packed_tiles(k) * PACKED_TILE;
+    kernels->gemm_bf16(w_g, w_stride, n, k, x_g, sizes[g], 2, rows + starts[g], scales + starts[g],
+                       1, one, n, working_memory);
+    kernels->silu_mul_gemm_bf16(w_g, w_g, w_stride, n, k, x_g, sizes[g], 0, n,
+                                out_one + tile_of[g] * packed_tiles(n) * PACKED_TILE,
+                                working_memory);
+  }
+  for (int64_t i = 0; i < ROWS * n; i++) CHECK_SAME(y[i], one[i], "y[%lld]", (long long)i);
+  CHECK(memcmp(out, out_one, (size_t)packed_count(tiles * 16, n) * 2) == 0);
+
+  float *all = check_f32(place, M, n, n); /* without `rows`, i itself is the row */
+  kernels->gemm_grouped_bf16(w, w_stride, w_group, n, k, x, GROUPS, starts, 1, NULL, NULL, 0, all,
+                             n, working_memory);
+  for (int g = 0; g < GROUPS; g++) {
+    kernels->gemm_bf16((const unsigned char *)w + g * w_group * 2, w_stride, n, k,
+                       x + tile_of[g] * packed_tiles(k) * PACKED_TILE, sizes[g], 1, NULL, NULL, 0,
+                       one, n, working_memory);
+    for (int64_t i = 0; i < sizes[g] * n; i++) {
+      CHECK_SAME(all[starts[g] * n + i], one[i], "group %d [%lld]", g, (long long)i);
+    }
+  }
+  check_release();
+}
+
+static void groups_match_each_alone(const gk_table *kernels) {
+  static const int64_t shapes[][2] = {{1, 1},    {40, 70},   {64, 256},
+                                      {32, 768}, {96, 1100}, {288, 512}};
+  for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+    check_groups(kernels, (int)s % CHECK_PLACES, shapes[s][0], shapes[s][1]);
+  }
+}
+
 static void working_memory_is_enough(const gk_table *kernels) {
   enum { M = 512, N = 256, K = 1024 };
   CHECK_EACH_PLACE(place) {
@@ -309,6 +375,10 @@ static void size_zero_does_nothing(const gk_table *kernels) {
   kernels->gemm_bf16(&w, 1, 1, 1, x, 0, 1, NULL, NULL, 0, &y, 1, working_memory);
   kernels->silu_mul_gemm_bf16(&w, &w, 1, 0, 1, x, 1, 0, 0, &out, working_memory);
   kernels->silu_mul_gemm_bf16(&w, &w, 1, 1, 1, x, 0, 0, 1, &out, working_memory);
+  const int32_t starts[] = {5, 5, 5};
+  kernels->gemm_grouped_bf16(&w, 1, 1, 1, 1, x, 0, starts, 1, NULL, NULL, 0, &y, 1, working_memory);
+  kernels->gemm_grouped_bf16(&w, 1, 1, 1, 1, x, 2, starts, 1, NULL, NULL, 0, &y, 1, working_memory);
+  kernels->silu_mul_gemm_grouped_bf16(&w, &w, 1, 1, 1, 1, x, 2, starts, 0, 1, &out, working_memory);
   kernels->pack_bf16(&y, 1, NULL, 0, 1, &out);
   kernels->pack_bf16(&y, 1, NULL, 1, 0, &out);
   CHECK(y == 3 && out == 7);
@@ -318,5 +388,5 @@ CHECK_MAIN(CHECK_TEST(pack_rounds_and_fills_up), CHECK_TEST(pack_gathers_rows),
            CHECK_TEST(pack_keeps_infinities_and_nan), CHECK_TEST(every_tail_matches_reference),
            CHECK_TEST(blocks_match_reference), CHECK_TEST(rows_and_scales_scatter_and_accumulate),
            CHECK_TEST(splits_change_no_bit), CHECK_TEST(special_values_stay_in_their_row),
-           CHECK_TEST(gated_product_matches_reference), CHECK_TEST(working_memory_is_enough),
-           CHECK_TEST(size_zero_does_nothing))
+           CHECK_TEST(gated_product_matches_reference), CHECK_TEST(groups_match_each_alone),
+           CHECK_TEST(working_memory_is_enough), CHECK_TEST(size_zero_does_nothing))

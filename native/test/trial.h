@@ -185,6 +185,13 @@ static inline const int32_t *in_indices(int64_t count, int64_t bound, bool wrong
   return trial_operand(x, sizeof *x);
 }
 
+static inline const int32_t *in_i32(const int32_t *values, int64_t count) {
+  int32_t *x = trial_memory(1, count, count, sizeof *x, sizeof *x);
+  memcpy(x, values, (size_t)count * sizeof *x);
+  check_seal(x);
+  return trial_operand(x, sizeof *x);
+}
+
 /* Different indices in [0, bound), in some order. */
 static inline const int32_t *in_different_indices(int64_t count, int64_t bound) {
   int32_t *x = trial_memory(1, count, count, sizeof *x, sizeof *x);

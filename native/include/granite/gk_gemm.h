@@ -16,7 +16,7 @@
  */
 
 /** Bytes of working memory that the products below take. */
-#define GK_GEMM_SCRATCH (1 << 20)
+#define GK_GEMM_SCRATCH (3 << 19)
 
 /**
  * Rounds f32 rows to bfloat16, to nearest even, and packs them.
@@ -51,6 +51,24 @@ GK_API void gk_gemm_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, 
                          float beta, float *y, int64_t y_stride, void *scratch);
 
 /**
+ * The same for groups of rows, each with a weight matrix of its own, as experts have: rows starts[g] to starts[g + 1] of
+ * group g, whose weights are w_group elements after those of the group before.
+ *
+ *   y[r,j] = alpha * s * sum_c(x[i,c] * w[g,j,c]) + beta * y[r,j]
+ *            starts[g] <= i < starts[g + 1],  0 <= j < n,  0 <= c < k,  r = rows[i],  s = scales[i]
+ *
+ * w          [groups, n, k] bfloat16, at any byte offset; only those of groups with rows are read
+ * x          packed, group after group, each filled up to a multiple of 16 rows
+ * starts     [groups + 1], ascending, from 0 on or from any other row
+ * rows       by i as above; a row of y may occur once in each group, and groups are added in order
+ * the others as in gk_gemm_bf16, and so are bounds of errors and order of sums
+ */
+GK_API void gk_gemm_grouped_bf16(const void *w, int64_t w_stride, int64_t w_group, int64_t n,
+                                 int64_t k, const void *x, int64_t groups, const int32_t *starts,
+                                 float alpha, const int32_t *rows, const float *scales, float beta,
+                                 float *y, int64_t y_stride, void *scratch);
+
+/**
  * The gated half of a network: two products, the activation, and the rounding for the product that follows, without the
  * way through memory.
  *
@@ -67,5 +85,17 @@ GK_API void gk_gemm_bf16(const void *w, int64_t w_stride, int64_t n, int64_t k, 
 GK_API void gk_silu_mul_gemm_bf16(const void *gate, const void *up, int64_t w_stride, int64_t n,
                                   int64_t k, const void *x, int64_t m, int64_t first,
                                   int64_t out_cols, void *out, void *scratch);
+
+/**
+ * The same for groups of rows, each with matrices of its own, as in gk_gemm_grouped_bf16.
+ *
+ * gate, up   [groups, n, k] bfloat16, w_group elements from one group to the next in both
+ * x, starts  as in gk_gemm_grouped_bf16
+ * out        packed as x is, group after group
+ */
+GK_API void gk_silu_mul_gemm_grouped_bf16(const void *gate, const void *up, int64_t w_stride,
+                                          int64_t w_group, int64_t n, int64_t k, const void *x,
+                                          int64_t groups, const int32_t *starts, int64_t first,
+                                          int64_t out_cols, void *out, void *scratch);
 
 #endif

@@ -5,26 +5,32 @@
  *
  * Blocks. One step of the inner loop multiplies 2 tiles of weights by 2 of activations, four
  * products of 16 cycles for four loads of 1 KiB. At 64 bytes a cycle no cache but the first can
- * feed that: with both operands in the second-level cache the unit stands still for 60 % of the
- * time, with the activations in the first-level cache for 10 %. Therefore:
+ * feed that: with both operands in the second-level cache the unit stands still for 28 % of the
+ * time, with the activations in the first-level cache for 5 %. Therefore:
  *
  *   for each block of 256 weight rows x 512 columns      in the second-level cache, see below
  *     for each 32 activation rows                        32 KiB, in the first-level cache
  *       for each 32 of the weight rows                   four sums of 16 x 16 in tiles
  *
- * and sums wait in scratch from one block of columns to the next.
+ * and sums wait in scratch from one 512 columns to the next.
  *
  * Weights. Rows that are a power of two long would meet in the same sets of every cache (two dozen
  * rows of 16 KiB fill theirs), and their ends may lie anywhere. So while one block is multiplied
- * the next is copied, a few lines in each step, into tiles that lie side by side: 256 KiB that are
- * in use for microseconds. The copy is what brings the weights from memory.
+ * the next is copied, a few lines in each step, into tiles that lie side by side and are in use for
+ * microseconds. The copy is what brings the weights from memory. Where it can, a block has whole
+ * rows: its copy then reads without a gap, which the CPU sees and fetches ahead into the
+ * second-level cache, faster than it could be asked to.
  *
- * What bounds it, on a Sapphire Rapids: lines on their way into the first-level cache, of which
- * there may be 16. In each step of 64 cycles the weights of a step come from the second-level cache
- * (32 lines), activations of the next pass from the third (4), weights of the next block from memory
- * (2 for 512 rows of activations, 8 for 128), sums go both ways (8). With all of it in place the
- * inner loop keeps the unit busy for 97 % of the time; with sums 82 %; with activations from the
- * third-level cache and the copy, 47 to 52 % at 512 rows and 28 % at 128.
+ * Groups. Experts have weights of their own and few activations each. They are multiplied in one
+ * go, so that the first block of each is copied beside the last of the one before.
+ *
+ * What bounds it, on Sapphire and Emerald Rapids: lines on their way into the first-level cache, of
+ * which there may be 16. In each step of 64 cycles the weights of a step come from the second-level
+ * cache (32 lines), activations of the next pass from the third (4), weights of the next block from
+ * memory (2 for 512 rows of activations, 8 for 128), sums go both ways (8). With all of it in place
+ * the inner loop keeps the unit busy for 95 % of the time; in use it is 45 to 54 % at 512 rows and
+ * 28 to 30 % at 128. A store to a line that is not in the first-level cache takes four times as
+ * long, so these are asked for shortly before.
  */
 
 #include <assert.h>
@@ -38,97 +44,179 @@
 
 enum {
   TILE = 1024,      /* bytes */
-  BLOCK_ROWS = 256, /* weight rows */
-  BLOCK_STEPS = 16, /* of 32 columns */
+  RUN_STEPS = 16,   /* of 32 columns, in which sums stay in tiles */
+  BLOCK_PAIRS = 8,  /* of tiles: 256 weight rows */
+  BLOCK_STEPS = 32, /* of a block of 256 rows, at most */
   BLOCK_M = 512,    /* activation rows, which share one reading of the weights */
-  BLOCK_BYTES = BLOCK_ROWS / 16 * BLOCK_STEPS * TILE,
-  SUMS_BYTES = BLOCK_ROWS / 32 * (BLOCK_M / 32) * 4 * TILE
+  FEW_M = 128,      /* of which whole rows of 2048 columns stay in the second-level cache */
+  BLOCK_BYTES = BLOCK_PAIRS * 2 * BLOCK_STEPS * TILE,
+  SUMS_BYTES = BLOCK_PAIRS * (BLOCK_M / 32) * 4 * TILE,
+  STREAMS = 4 /* at most, of a copy */
 };
 _Static_assert(2 * BLOCK_BYTES + SUMS_BYTES <= GK_GEMM_SCRATCH, "scratch is too small");
 
 /*
- * The weights of a call. Tiles come in pairs: the same activations are multiplied by rows of `w[0]`
- * and of `w[1]`, which lie 16 rows further on, or in another matrix.
+ * The weights of a call: of each group, a matrix. Tiles come in pairs: the same activations are
+ * multiplied by rows of `w[0]` and of `w[1]`, which lie 16 rows further on, or in another matrix.
  */
 typedef struct weights {
-  const unsigned char *w[2];
-  int64_t step;    /* bytes from row to row */
-  int64_t rows[2]; /* that there are from w[0] and w[1] on */
-  int64_t apart;   /* rows from one pair of tiles to the next */
+  const unsigned char *w[2]; /* of the first group */
+  int64_t step;              /* bytes from row to row */
+  int64_t group;             /* bytes from group to group */
+  int64_t rows[2];           /* that there are from w[0] and w[1] on */
+  int64_t apart;             /* rows from one pair of tiles to the next */
   int64_t pairs;
   int64_t k;
 } weights;
 
-/* 256 rows, fewer at the end, by 512 columns. */
+/* The activations of a call: group g has rows starts[g] to starts[g + 1], from a tile on. */
+typedef struct activations {
+  const unsigned char *x; /* packed */
+  int64_t groups;
+  const int32_t *starts; /* NULL for one group of `m` rows */
+  int64_t m;
+} activations;
+
+static int64_t group_end(const activations *a, int64_t group) {
+  return a->starts == NULL ? a->m : a->starts[group + 1];
+}
+
+/* Activation rows of one group, which share one reading of its weights. */
+typedef struct part {
+  int64_t group;
+  int64_t row, tile; /* the first: among all rows, and among tiles of 16 */
+  int64_t m;         /* at most BLOCK_M; 0 after the last part */
+} part;
+
+/* What comes from that row on, which is of this group or the next that has any. */
+static part part_from(const activations *a, int64_t group, int64_t row, int64_t tile) {
+  while (group < a->groups && row == group_end(a, group)) group++;
+  const int64_t m = group < a->groups ? group_end(a, group) - row : 0;
+  return (part){group, row, tile, m < BLOCK_M ? m : BLOCK_M};
+}
+
+static part part_after(const activations *a, const part *p) {
+  return part_from(a, p->group, p->row + p->m, p->tile + (p->m + 15) / 16);
+}
+
+/* Some rows, and all their columns or 512, of a part's weights. */
 typedef struct block {
+  part p;
   int64_t pair, c;    /* the first */
   int pairs, columns; /* how many */
 } block;
 
-static block block_at(const weights *w, int64_t pair, int64_t c) {
+static block block_at(const weights *w, const part *p, int64_t pair, int64_t c) {
+  const int64_t steps = packed_tiles(w->k);
+  const int whole = steps <= BLOCK_STEPS || (steps <= 2 * BLOCK_STEPS && p->m <= FEW_M);
+  const int64_t most = !whole || steps <= BLOCK_STEPS
+                           ? BLOCK_PAIRS
+                           : BLOCK_PAIRS * BLOCK_STEPS / steps; /* as many as there is room for */
   const int64_t pairs = w->pairs - pair, columns = w->k - c;
-  return (block){.pair = pair,
+  return (block){.p = *p,
+                 .pair = pair,
                  .c = c,
-                 .pairs = pairs < BLOCK_ROWS / 32 ? (int)pairs : BLOCK_ROWS / 32,
-                 .columns = columns < BLOCK_STEPS * 32 ? (int)columns : BLOCK_STEPS * 32};
+                 .pairs = (int)(pairs < most ? pairs : most),
+                 .columns = (int)(whole || columns < RUN_STEPS * 32 ? columns : RUN_STEPS * 32)};
 }
 
 static int block_steps(const block *b) { return (b->columns + 31) / 32; }
 
-/* Columns first, so that sums wait as short as they can. */
-static block block_after(const weights *w, const block *b) {
-  const int64_t c = b->c + b->columns;
-  return c < w->k ? block_at(w, b->pair, c) : block_at(w, b->pair + b->pairs, 0);
+/* Columns before rows, so that sums wait as short as they can. */
+static block block_after(const weights *w, const activations *a, const block *b) {
+  const int64_t c = b->c + b->columns, pair = b->pair + b->pairs;
+  if (c < w->k) return block_at(w, &b->p, b->pair, c);
+  if (pair < w->pairs) return block_at(w, &b->p, pair, 0);
+  const part next = part_after(a, &b->p);
+  return block_at(w, &next, 0, 0);
 }
 
-/* A block on its way into tiles [pairs, 2, steps, 16 rows, 64 bytes]. */
+/*
+ * A block on its way into tiles [pairs, 2, steps, 16 rows, 64 bytes], in two or four streams side by
+ * side: the first half of them reads rows of w[0] one after the other, the second of w[1].
+ */
 typedef struct copy {
   const weights *w;
   block b;
   unsigned char *to;
-  int row; /* the next, of 32 for each pair */
+  int streams;
+  int rows;      /* of each stream */
+  int row, line; /* of each stream, the next */
 } copy;
 
-static inline int64_t copy_index(const copy *c, int row) {
-  return (c->b.pair + row / 32) * c->w->apart + row % 16;
+static copy copy_of(const weights *w, const block *b, unsigned char *to, int streams) {
+  return (copy){.w = w, .b = *b, .to = to, .streams = streams, .rows = b->pairs * 32 / streams};
 }
 
-static inline const unsigned char *copy_source(const copy *c, int row) {
-  return c->w->w[row / 16 % 2] + copy_index(c, row) * c->w->step + c->b.c * 2;
+/* Which w[] a stream reads. */
+static inline int copy_half(const copy *c, int stream) { return stream * 2 / c->streams; }
+
+/* A stream's row among those that the block has of w[]. */
+static inline int copy_place(const copy *c, int stream, int row) {
+  return stream % (c->streams / 2) * c->rows + row;
 }
 
-static inline unsigned char *copy_target(const copy *c, int row, int steps) {
-  return c->to + (row / 16 * steps * 16 + row % 16) * 64;
+/* A stream's row among all of w[]. */
+static inline int64_t copy_index(const copy *c, int stream, int row) {
+  const int place = copy_place(c, stream, row);
+  return (c->b.pair + place / 16) * c->w->apart + place % 16;
+}
+
+static inline const unsigned char *copy_source(const copy *c, int stream, int row) {
+  return c->w->w[copy_half(c, stream)] + c->b.p.group * c->w->group +
+         copy_index(c, stream, row) * c->w->step + c->b.c * 2;
+}
+
+static inline unsigned char *copy_target(const copy *c, int stream, int row, int steps) {
+  const int place = copy_place(c, stream, row);
+  return c->to + ((place / 16 * 2 + copy_half(c, stream)) * steps * 16 + place % 16) * 64;
 }
 
 static inline void copy_line(unsigned char *to, const unsigned char *from) {
   _mm512_storeu_si512(to, _mm512_loadu_si512(from));
 }
 
-/* Whether there are all rows and all columns: nothing to fill up with zeros. */
-static int is_whole(const copy *c) {
-  const int64_t last = copy_index(c, c->b.pairs * 32 - 1);
-  return c->b.columns == BLOCK_STEPS * 32 && last < c->w->rows[0] && last < c->w->rows[1];
+/* Whether there are all rows, and columns for whole steps of streams that end with a run. */
+static int is_even(const copy *c) {
+  const int64_t last = (c->b.pair + c->b.pairs - 1) * c->w->apart + 15;
+  return c->b.columns % (RUN_STEPS / 2 * 32) == 0 && last < c->w->rows[0] && last < c->w->rows[1];
 }
 
-static void copy_row(const copy *c, int row) {
+/* A row from a line on; rows and columns that there are not are zeros. */
+static void copy_row(const copy *c, int stream, int row, int line) {
   const int steps = block_steps(&c->b), lines = c->b.columns / 32, tail = c->b.columns % 32;
-  unsigned char *const to = copy_target(c, row, steps);
-  if (copy_index(c, row) >= c->w->rows[row / 16 % 2]) {
-    for (int s = 0; s < steps; s++) _mm512_storeu_si512(to + s * TILE, _mm512_setzero_si512());
+  unsigned char *const to = copy_target(c, stream, row, steps);
+  if (copy_index(c, stream, row) >= c->w->rows[copy_half(c, stream)]) {
+    for (int s = line; s < steps; s++) _mm512_storeu_si512(to + s * TILE, _mm512_setzero_si512());
     return;
   }
-  const unsigned char *const from = copy_source(c, row);
-  for (int l = 0; l < lines; l++) copy_line(to + l * TILE, from + l * 64);
+  const unsigned char *const from = copy_source(c, stream, row);
+  for (int l = line; l < lines; l++) copy_line(to + l * TILE, from + l * 64);
   if (tail != 0) {
     const __mmask32 used = (__mmask32)((1u << tail) - 1);
     _mm512_storeu_si512(to + lines * TILE, _mm512_maskz_loadu_epi16(used, from + lines * 64));
   }
 }
 
-/* Up to so many rows more. */
-static void copy_rows(copy *c, int rows) {
-  for (const int all = c->b.pairs * 32; rows > 0 && c->row < all; rows--) copy_row(c, c->row++);
+/* All that is left. */
+static void copy_rest(copy *c) {
+  for (; c->row < c->rows; c->row++) {
+    for (int stream = 0; stream < c->streams; stream++) copy_row(c, stream, c->row, c->line);
+    c->line = 0;
+  }
+}
+
+/* Where a stream is. */
+typedef struct stream {
+  const unsigned char *from, *want; /* `want`: the same place in the row after */
+  unsigned char *to;
+} stream;
+
+static inline stream stream_at(const copy *c, int i, int steps) {
+  const int after = c->row + 1 < c->rows ? c->row + 1 : c->row;
+  return (stream){.from = copy_source(c, i, c->row) + c->line * 64,
+                  .want = copy_source(c, i, after) + c->line * 64,
+                  .to = copy_target(c, i, c->row, steps) + c->line * TILE};
 }
 
 /* One run of the inner loop: four tiles of sums. */
@@ -146,50 +234,68 @@ typedef struct run {
     }                                                \
   } while (0)
 
+/* A quarter of 8 KiB: what the second half of a run asks for in each of its steps. */
+static inline void want_sums(const run *now, const run *next, int s) {
+  for (int l = s % 8 * 8; l < s % 8 * 8 + 8; l++) {
+    __builtin_prefetch((const char *)now->sums + l * 64, 1);
+    if (next->add) _mm_prefetch((const char *)next->sums + l * 64, _MM_HINT_T0);
+  }
+}
+
+/* Two rows of tiles of weights, two of activations; with one of these, x[1] is not read. */
+typedef struct operands {
+  const unsigned char *w[2], *x[2];
+} operands;
+
 /*
  * now->sums (+)= w[2, steps] x[2, steps], and then the tiles hold the sums of the next run. With one
- * group of activation rows, the second half of the sums means nothing. Meanwhile `rows` of the next
- * block are copied, which is whole, and those after them asked for: 2, 4, 8 or 16, or none.
+ * group of activation rows, the second half of the sums means nothing. Meanwhile, in each step, so
+ * many `lines` of the next block are copied: 2, 4, 8 or 16, or none.
  */
-GK_TEMPLATE void multiply(const unsigned char *w, const unsigned char *x, int64_t x_group,
-                          int groups, int steps, const run *now, const run *next, copy *ahead,
-                          int rows, const unsigned char *want_x, int want_lines) {
-  const unsigned char *const w1 = w + steps * TILE, *const x1 = x + x_group;
-  const unsigned char *from = NULL, *want = NULL;
-  unsigned char *to = NULL;
-  const int steps_a_row = rows == 0 ? 1 : BLOCK_STEPS / rows; /* of `rows` lines each */
+GK_TEMPLATE void multiply(const operands *of, int groups, int steps, const run *now,
+                          const run *next, int lines, copy *ahead, const unsigned char *want_x,
+                          int want_lines) {
+  const int streams = lines < STREAMS ? lines : STREAMS, each = lines == 0 ? 0 : lines / streams;
+  const int row_lines = block_steps(&ahead->b), gaps = ahead->b.columns < ahead->w->k;
+  int line = ahead->line;
+  stream at[STREAMS];
+  for (int i = 0; i < streams; i++) at[i] = stream_at(ahead, i, row_lines);
   for (int s = 0; s < steps; s++) {
-    if (rows > 0) {
-      if (s % steps_a_row == 0) {
-        const int row = ahead->row + s / steps_a_row, later = row + rows;
-        from = copy_source(ahead, row);
-        to = copy_target(ahead, row, BLOCK_STEPS);
-        want = later < ahead->b.pairs * 32 ? copy_source(ahead, later) : from;
+    if (lines > 0) {
+      GK_UNROLL(4) for (int i = 0; i < streams; i++) {
+        for (int l = 0; l < each; l++) {
+          if (gaps) _mm_prefetch((const char *)at[i].want + l * 64, _MM_HINT_T1);
+          if (lines == 2) __builtin_prefetch(at[i].to + (each + l) * TILE, 1);
+          copy_line(at[i].to + l * TILE, at[i].from + l * 64);
+        }
+        at[i].from += each * 64;
+        at[i].want += each * 64;
+        at[i].to += each * TILE;
       }
-      for (int l = 0; l < rows; l++) {
-        _mm_prefetch((const char *)want + l * 64, _MM_HINT_T1);
-        copy_line(to + l * TILE, from + l * 64);
+      line += each;
+      if (line == row_lines) {
+        ahead->line = line = 0;
+        ahead->row++;
+        for (int i = 0; i < streams; i++) at[i] = stream_at(ahead, i, row_lines);
       }
-      from += rows * 64;
-      want += rows * 64;
-      to += rows * TILE;
     }
     for (int l = 0; l < want_lines; l++) {
       _mm_prefetch((const char *)want_x + (s * want_lines + l) * 64, _MM_HINT_T1);
     }
+    if (s >= RUN_STEPS / 2) want_sums(now, next, s);
     /* The weights go past the first-level cache, which belongs to the activations. */
-    _tile_stream_loadd(4, w + s * TILE, 64);
-    _tile_loadd(6, x + s * TILE, 64);
-    if (groups == 2) _tile_loadd(7, x1 + s * TILE, 64);
+    _tile_stream_loadd(4, of->w[0] + s * TILE, 64);
+    _tile_loadd(6, of->x[0] + s * TILE, 64);
+    if (groups == 2) _tile_loadd(7, of->x[1] + s * TILE, 64);
     _tile_dpbf16ps(0, 4, 6);
-    _tile_stream_loadd(5, w1 + s * TILE, 64);
+    _tile_stream_loadd(5, of->w[1] + s * TILE, 64);
     _tile_dpbf16ps(1, 5, 6);
     if (groups == 2) {
       _tile_dpbf16ps(2, 4, 7);
       _tile_dpbf16ps(3, 5, 7);
     }
   }
-  ahead->row += rows;
+  ahead->line = line;
   /* Each sum goes and the next comes while the unit is busy with the others. */
   _tile_stored(0, now->sums, 64);
   BEGIN_SUM(0, next);
@@ -201,32 +307,46 @@ GK_TEMPLATE void multiply(const unsigned char *w, const unsigned char *x, int64_
   BEGIN_SUM(3, next);
 }
 
-/* What becomes of two tiles [2, 16, 16] of sums: weight rows of the pair `pair`, activation rows
- * from i on. */
-typedef void finish(const void *target, const float *sums, int64_t pair, int64_t i);
+/* What becomes of two tiles [2, 16, 16] of sums: of the pair `pair` of weights; of up to 16
+ * activation rows from the first, `row` among all rows and `tile` among tiles. */
+typedef void finish(const void *target, const float *sums, int64_t pair, int64_t row, int64_t tile,
+                    int rows);
 
 /* Sums to be finished one run after they were stored: to load at once what tiles have just left in
  * memory would wait until it is there. */
 typedef struct pending {
   const float *sums;
-  int64_t pair, i;
-  int groups; /* of activation rows; 0 for nothing */
+  int64_t pair, row, tile;
+  int rows; /* 0 for nothing */
 } pending;
 
-GK_TEMPLATE void finish_pending(const pending *p, finish *done, const void *target) {
-  for (int g = 0; g < p->groups; g++) done(target, p->sums + g * 512, p->pair, p->i + g * 16);
+GK_TEMPLATE void finish_pending(pending *p, finish *done, const void *target) {
+  for (int g = 0; g * 16 < p->rows; g++) {
+    done(target, p->sums + g * 512, p->pair, p->row + g * 16, p->tile + g, p->rows - g * 16);
+  }
+  p->rows = 0;
 }
 
-/* All products of packed x [m, k], at most BLOCK_M rows, with the weights. */
-GK_TEMPLATE void multiply_all(const weights *w, const unsigned char *x, int64_t m, int64_t first_i,
-                              unsigned char *scratch, finish *done, const void *target) {
-  const int64_t x_group = packed_tiles(w->k) * TILE;
-  float *const sums = (float *)(scratch + 2 * BLOCK_BYTES); /* [pairs, passes, 4, 16, 16] */
-  unsigned char *tiles = scratch, *next_tiles = scratch + BLOCK_BYTES;
-  const int passes = (int)((m + 31) / 32); /* of 32 activation rows */
+/* So many lines in each step copy a block in so many of them. */
+static int lines_a_step(const block *b, int steps) {
+  int lines = 2;
+  while (lines < 16 && lines * steps < b->pairs * 32 * block_steps(b)) lines *= 2;
+  return lines;
+}
 
-  copy first = {w, block_at(w, 0, 0), tiles, 0};
-  copy_rows(&first, BLOCK_ROWS);
+/* All products of the activations with the weights. */
+GK_TEMPLATE void multiply_all(const weights *w, const activations *a, void *scratch, finish *done,
+                              const void *target) {
+  const int64_t x_group = packed_tiles(w->k) * TILE;
+  unsigned char *tiles = scratch, *next_tiles = tiles + BLOCK_BYTES;
+  float *const sums = (float *)(tiles + 2 * BLOCK_BYTES); /* [pairs, passes, 4, 16, 16] */
+  const part start = part_from(a, 0, a->starts == NULL ? 0 : a->starts[0], 0);
+  if (start.m == 0 || w->pairs == 0) return;
+
+  block b = block_at(w, &start, 0, 0), next;
+  copy first = copy_of(w, &b, tiles, STREAMS);
+  copy_rest(&first);
+  gk_tiles_begin();
   gk_tiles_see_stores();
   run now = {sums, 0};
   pending late = {0};
@@ -234,76 +354,88 @@ GK_TEMPLATE void multiply_all(const weights *w, const unsigned char *x, int64_t 
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
-  for (block b = first.b, next; b.pair < w->pairs; b = next) {
-    next = block_after(w, &b);
-    copy ahead = {w, next, next_tiles, 0};
-    const int steps = block_steps(&b), runs = passes * b.pairs;
-    int rows_a_run = 2;
-    while (rows_a_run * runs < next.pairs * 32) rows_a_run *= 2;
-    const int meanwhile =
-        next.pairs > 0 && steps == BLOCK_STEPS && rows_a_run <= 16 && is_whole(&ahead);
+  for (; b.p.m > 0; b = next) {
+    next = block_after(w, a, &b);
+    const int more = next.p.m > 0;
+    const int passes = (int)((b.p.m + 31) / 32); /* of 32 activation rows */
+    const int steps = block_steps(&b), runs = (steps + RUN_STEPS - 1) / RUN_STEPS;
+    const int full_passes = (int)((b.p.m + 15) / 32); /* which copy beside their products */
+    const int lines = lines_a_step(&next, full_passes * b.pairs * (steps - steps % RUN_STEPS));
+    copy ahead = copy_of(w, &next, next_tiles, lines < STREAMS ? lines : STREAMS);
+    const int meanwhile = more && is_even(&ahead);
     const int want_lines = (32 + b.pairs - 1) / b.pairs;
-    const int last = b.c + b.columns >= w->k;
-    for (int pass = 0; pass < passes; pass++) {
-      const unsigned char *x_at = x + 2 * pass * x_group + b.c / 32 * TILE;
-      const int groups = m - pass * 32 > 16 ? 2 : 1;
-      const unsigned char *x_next =
-          pass + 1 < passes ? x_at + 2 * x_group : x + (last ? 0 : b.c / 32 + steps) * TILE;
-      for (int pair = 0; pair < b.pairs; pair++) {
-        const unsigned char *w_at = tiles + pair * 2 * steps * TILE;
-        /* A part of the activations of the next pass: two strips of `steps` tiles. */
-        const int64_t part = (int64_t)pair * steps * want_lines * 64, strip = steps * TILE;
-        const unsigned char *want_x =
-            part < strip ? x_next + part : x_next + x_group + (part - strip);
-        run after = {sums, next.c > 0}; /* the first of the next block */
-        if (pair + 1 < b.pairs) {
-          after = (run){now.sums + passes * 1024, b.c > 0};
-        } else if (pass + 1 < passes) {
-          after = (run){sums + (pass + 1) * 1024, b.c > 0};
-        }
-        const int rows = meanwhile && ahead.row < next.pairs * 32 ? rows_a_run : 0;
-#define MULTIPLY(groups, steps, rows) \
-  multiply(w_at, x_at, x_group, groups, steps, &now, &after, &ahead, rows, want_x, want_lines)
-        if (groups == 1) {
-          MULTIPLY(1, steps, 0);
-        } else if (rows == 2) {
-          MULTIPLY(2, BLOCK_STEPS, 2);
-        } else if (rows == 4) {
-          MULTIPLY(2, BLOCK_STEPS, 4);
-        } else if (rows == 8) {
-          MULTIPLY(2, BLOCK_STEPS, 8);
-        } else if (rows == 16) {
-          MULTIPLY(2, BLOCK_STEPS, 16);
-        } else {
-          MULTIPLY(2, steps, 0);
-        }
+    const unsigned char *const x = a->x + b.p.tile * x_group + b.c / 32 * TILE;
+    const unsigned char *const next_x =
+        more ? a->x + next.p.tile * x_group + next.c / 32 * TILE : x;
+    for (int r = 0; r < runs; r++) {
+      const int first_step = r * RUN_STEPS;
+      const int run_steps = steps - first_step < RUN_STEPS ? steps - first_step : RUN_STEPS;
+      const int add = b.c + r > 0, last = r + 1 == runs && b.c + b.columns >= w->k;
+      for (int pass = 0; pass < passes; pass++) {
+        const unsigned char *const x_at = x + 2 * pass * x_group + first_step * TILE;
+        const unsigned char *const x_next = pass + 1 < passes ? x_at + 2 * x_group
+                                            : r + 1 < runs    ? x + (r + 1) * RUN_STEPS * TILE
+                                                              : next_x;
+        const int rows = (int)b.p.m - pass * 32, groups = rows > 16 ? 2 : 1;
+        for (int pair = 0; pair < b.pairs; pair++) {
+          const unsigned char *const w_at = tiles + (pair * 2 * steps + first_step) * TILE;
+          const operands of = {{w_at, w_at + steps * TILE}, {x_at, x_at + x_group}};
+          /* Some of the activations of the next pass: two strips of tiles. */
+          const int64_t from = (int64_t)pair * run_steps * want_lines * 64;
+          const int64_t strip = run_steps * TILE;
+          const unsigned char *const want_x =
+              from < strip ? x_next + from : x_next + x_group + (from - strip);
+          run after = {sums, next.c > 0}; /* the first of the next block */
+          if (pair + 1 < b.pairs) {
+            after = (run){now.sums + passes * 1024, add};
+          } else if (pass + 1 < passes) {
+            after = (run){sums + (pass + 1) * 1024, add};
+          } else if (r + 1 < runs) {
+            after = (run){sums, 1};
+          }
+          if (late.sums == now.sums)
+            finish_pending(&late, done, target); /* of one pair, one pass */
+#define MULTIPLY(groups, steps, lines) \
+  multiply(&of, groups, steps, &now, &after, lines, &ahead, want_x, want_lines)
+          const int copied =
+              meanwhile && run_steps == RUN_STEPS && ahead.row < ahead.rows ? lines : 0;
+          if (groups == 1) {
+            MULTIPLY(1, run_steps, 0);
+          } else if (copied == 2) {
+            MULTIPLY(2, RUN_STEPS, 2);
+          } else if (copied == 4) {
+            MULTIPLY(2, RUN_STEPS, 4);
+          } else if (copied == 8) {
+            MULTIPLY(2, RUN_STEPS, 8);
+          } else if (copied == 16) {
+            MULTIPLY(2, RUN_STEPS, 16);
+          } else {
+            MULTIPLY(2, run_steps, 0);
+          }
 #undef MULTIPLY
-        if (groups == 1 || rows == 0) copy_rows(&ahead, rows_a_run);
-        finish_pending(&late, done, target);
-        late = (pending){now.sums, b.pair + pair, first_i + pass * 32, last ? groups : 0};
-        now = after;
+          finish_pending(&late, done, target);
+          late = (pending){.sums = now.sums,
+                           .pair = b.pair + pair,
+                           .row = b.p.row + pass * 32,
+                           .tile = b.p.tile + pass * 2,
+                           .rows = !last       ? 0
+                                   : rows < 32 ? rows
+                                               : 32};
+          now = after;
+        }
       }
     }
-    copy_rows(&ahead, BLOCK_ROWS);
-    unsigned char *swap = tiles;
+    if (more) copy_rest(&ahead);
+    unsigned char *const swap = tiles;
     tiles = next_tiles;
     next_tiles = swap;
   }
   finish_pending(&late, done, target);
-}
-
-GK_TEMPLATE void multiply_blocks(const weights *w, const void *x, int64_t m, void *scratch,
-                                 finish *done, const void *target) {
-  gk_tiles_begin();
-  for (int64_t i = 0; i < m && w->pairs > 0; i += BLOCK_M) {
-    const unsigned char *x_i = (const unsigned char *)x + i / 16 * packed_tiles(w->k) * TILE;
-    multiply_all(w, x_i, m - i < BLOCK_M ? m - i : BLOCK_M, i, scratch, done, target);
-  }
   _tile_release();
 }
 
 typedef struct rows_target {
-  int64_t n, m;
+  int64_t n;
   float alpha, beta;
   const int32_t *rows;
   const float *scales;
@@ -311,10 +443,11 @@ typedef struct rows_target {
   int64_t y_stride;
 } rows_target;
 
-/* y[rows[i..], 32 * pair..] = alpha * scales * sums' + beta * y */
-static void finish_rows(const void *target, const float *sums, int64_t pair, int64_t i) {
+/* y[rows[row..], 32 * pair..] = alpha * scales * sums' + beta * y */
+static void finish_rows(const void *target, const float *sums, int64_t pair, int64_t row,
+                        int64_t tile, int rows) {
+  (void)tile;
   const rows_target *t = target;
-  const int64_t rows = t->m - i < 16 ? t->m - i : 16;
   for (int half = 0; half < 2; half++) {
     const int64_t j = pair * 32 + half * 16;
     if (j >= t->n) return;
@@ -324,8 +457,9 @@ static void finish_rows(const void *target, const float *sums, int64_t pair, int
     gk_transpose_16x16(v);
     GK_UNROLL(16) for (int r = 0; r < 16; r++) {
       if (r < rows) {
-        float *y = t->y + (t->rows == NULL ? i + r : t->rows[i + r]) * t->y_stride + j;
-        const float factor = t->scales == NULL ? t->alpha : t->alpha * t->scales[i + r];
+        const int64_t i = row + r;
+        float *y = t->y + (t->rows == NULL ? i : t->rows[i]) * t->y_stride + j;
+        const float factor = t->scales == NULL ? t->alpha : t->alpha * t->scales[i];
         __m512 product = _mm512_mul_ps(_mm512_set1_ps(factor), v[r]);
         if (t->beta != 0) {
           const __m512 before = _mm512_maskz_loadu_ps(columns, y);
@@ -337,6 +471,22 @@ static void finish_rows(const void *target, const float *sums, int64_t pair, int
   }
 }
 
+static void multiply_rows(const void *w, int64_t w_stride, int64_t w_group, int64_t n, int64_t k,
+                          const activations *a, float alpha, const int32_t *rows,
+                          const float *scales, float beta, float *y, int64_t y_stride,
+                          void *scratch) {
+  const unsigned char *const at = w;
+  const weights all = {.w = {at, at + (n > 16 ? 16 * w_stride * 2 : 0)},
+                       .step = w_stride * 2,
+                       .group = w_group * 2,
+                       .rows = {n, n - 16},
+                       .apart = 32,
+                       .pairs = (n + 31) / 32,
+                       .k = k};
+  const rows_target target = {n, alpha, beta, rows, scales, y, y_stride};
+  multiply_all(&all, a, scratch, finish_rows, &target);
+}
+
 void gemm_bf16_amx(const void *w, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m,
                    float alpha, const int32_t *rows, const float *scales, float beta, float *y,
                    int64_t y_stride, void *scratch) {
@@ -345,38 +495,61 @@ void gemm_bf16_amx(const void *w, int64_t w_stride, int64_t n, int64_t k, const 
     gemm_bf16_scalar(w, w_stride, n, k, x, m, alpha, rows, scales, beta, y, y_stride, scratch);
     return;
   }
-  const unsigned char *const at = w;
-  const weights all = {.w = {at, at + (n > 16 ? 16 * w_stride * 2 : 0)},
-                       .step = w_stride * 2,
-                       .rows = {n, n - 16},
-                       .apart = 32,
-                       .pairs = (n + 31) / 32,
-                       .k = k};
-  const rows_target target = {n, m, alpha, beta, rows, scales, y, y_stride};
-  multiply_blocks(&all, x, m, scratch, finish_rows, &target);
+  const activations a = {.x = x, .groups = 1, .m = m};
+  multiply_rows(w, w_stride, 0, n, k, &a, alpha, rows, scales, beta, y, y_stride, scratch);
+}
+
+void gemm_grouped_bf16_amx(const void *w, int64_t w_stride, int64_t w_group, int64_t n, int64_t k,
+                           const void *x, int64_t groups, const int32_t *starts, float alpha,
+                           const int32_t *rows, const float *scales, float beta, float *y,
+                           int64_t y_stride, void *scratch) {
+  assert(n >= 0 && k >= 0 && groups >= 0);
+  if (k == 0) {
+    gemm_grouped_bf16_scalar(w, w_stride, w_group, n, k, x, groups, starts, alpha, rows, scales,
+                             beta, y, y_stride, scratch);
+    return;
+  }
+  const activations a = {.x = x, .groups = groups, .starts = starts};
+  multiply_rows(w, w_stride, w_group, n, k, &a, alpha, rows, scales, beta, y, y_stride, scratch);
 }
 
 typedef struct packed_target {
-  int64_t n, m, first, cols;
+  int64_t n, first, cols;
   unsigned char *out;
 } packed_target;
 
 /* Columns of the result, in pairs, are rows of the sums: they need no transpose. */
-static void finish_packed(const void *target, const float *sums, int64_t pair, int64_t i) {
+static void finish_packed(const void *target, const float *sums, int64_t pair, int64_t row,
+                          int64_t tile, int rows) {
+  (void)row;
   const packed_target *t = target;
   const int64_t j = t->first + pair * 16, columns = t->n - pair * 16; /* or fewer, or none */
-  const __mmask16 rows = t->m - i >= 16 ? 0xffff : gk_first_lanes(t->m - i);
-  unsigned char *out = t->out + (i / 16 * packed_tiles(t->cols) + j / 32) * TILE + j % 32 / 2 * 64;
+  const __mmask16 there = rows >= 16 ? 0xffff : gk_first_lanes(rows);
+  unsigned char *out = t->out + (tile * packed_tiles(t->cols) + j / 32) * TILE + j % 32 / 2 * 64;
   GK_UNROLL(8) for (int p = 0; p < 8; p++) {
     __m512 gated[2];
     GK_UNROLL(2) for (int h = 0; h < 2; h++) {
       const float *gate = sums + (2 * p + h) * 16, *up = gate + 256;
-      const __mmask16 used = 2 * p + h < columns ? rows : 0;
+      const __mmask16 used = 2 * p + h < columns ? there : 0;
       gated[h] =
           _mm512_maskz_mov_ps(used, gk_vec_silu(_mm512_loadu_ps(gate)) * _mm512_loadu_ps(up));
     }
     _mm512_storeu_si512(out + p * 64, gk_interleave_16(gated[0], gated[1]));
   }
+}
+
+static void multiply_gated(const void *gate, const void *up, int64_t w_stride, int64_t w_group,
+                           int64_t n, int64_t k, const activations *a, int64_t first,
+                           int64_t out_cols, void *out, void *scratch) {
+  const weights all = {.w = {gate, up},
+                       .step = w_stride * 2,
+                       .group = w_group * 2,
+                       .rows = {n, n},
+                       .apart = 16,
+                       .pairs = (n + 31) / 32 * 2, /* up to the last column of a packed tile */
+                       .k = k};
+  const packed_target target = {n, first, out_cols, out};
+  multiply_all(&all, a, scratch, finish_packed, &target);
 }
 
 void silu_mul_gemm_bf16_amx(const void *gate, const void *up, int64_t w_stride, int64_t n,
@@ -388,12 +561,21 @@ void silu_mul_gemm_bf16_amx(const void *gate, const void *up, int64_t w_stride, 
     silu_mul_gemm_bf16_scalar(gate, up, w_stride, n, k, x, m, first, out_cols, out, scratch);
     return;
   }
-  const weights all = {.w = {gate, up},
-                       .step = w_stride * 2,
-                       .rows = {n, n},
-                       .apart = 16,
-                       .pairs = (n + 31) / 32 * 2, /* up to the last column of a packed tile */
-                       .k = k};
-  const packed_target target = {n, m, first, out_cols, out};
-  multiply_blocks(&all, x, m, scratch, finish_packed, &target);
+  const activations a = {.x = x, .groups = 1, .m = m};
+  multiply_gated(gate, up, w_stride, 0, n, k, &a, first, out_cols, out, scratch);
+}
+
+void silu_mul_gemm_grouped_bf16_amx(const void *gate, const void *up, int64_t w_stride,
+                                    int64_t w_group, int64_t n, int64_t k, const void *x,
+                                    int64_t groups, const int32_t *starts, int64_t first,
+                                    int64_t out_cols, void *out, void *scratch) {
+  assert(n >= 0 && k >= 0 && groups >= 0 && first % PACKED_COLS == 0);
+  assert(n % PACKED_COLS == 0 || first + n == out_cols);
+  if (k == 0) {
+    silu_mul_gemm_grouped_bf16_scalar(gate, up, w_stride, w_group, n, k, x, groups, starts, first,
+                                      out_cols, out, scratch);
+    return;
+  }
+  const activations a = {.x = x, .groups = groups, .starts = starts};
+  multiply_gated(gate, up, w_stride, w_group, n, k, &a, first, out_cols, out, scratch);
 }

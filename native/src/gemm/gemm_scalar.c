@@ -51,3 +51,37 @@ void silu_mul_gemm_bf16_scalar(const void *gate, const void *up, int64_t w_strid
     }
   }
 }
+
+/* Where the packed rows of the next group begin, `cols` wide. */
+static int64_t after_group(int64_t m, int64_t cols) {
+  return (m + PACKED_ROWS - 1) / PACKED_ROWS * packed_tiles(cols) * PACKED_TILE;
+}
+
+void gemm_grouped_bf16_scalar(const void *w, int64_t w_stride, int64_t w_group, int64_t n,
+                              int64_t k, const void *x, int64_t groups, const int32_t *starts,
+                              float alpha, const int32_t *rows, const float *scales, float beta,
+                              float *y, int64_t y_stride, void *scratch) {
+  const uint16_t *packed = x;
+  for (int64_t g = 0; g < groups; g++) {
+    const int64_t first = starts[g], m = starts[g + 1] - first;
+    gemm_bf16_scalar((const unsigned char *)w + g * w_group * 2, w_stride, n, k, packed, m, alpha,
+                     rows == NULL ? NULL : rows + first, scales == NULL ? NULL : scales + first,
+                     beta, rows == NULL ? y + first * y_stride : y, y_stride, scratch);
+    packed += after_group(m, k);
+  }
+}
+
+void silu_mul_gemm_grouped_bf16_scalar(const void *gate, const void *up, int64_t w_stride,
+                                       int64_t w_group, int64_t n, int64_t k, const void *x,
+                                       int64_t groups, const int32_t *starts, int64_t first,
+                                       int64_t out_cols, void *out, void *scratch) {
+  const uint16_t *packed = x;
+  uint16_t *to = out;
+  for (int64_t g = 0; g < groups; g++) {
+    const int64_t m = starts[g + 1] - starts[g], at = g * w_group * 2;
+    silu_mul_gemm_bf16_scalar((const unsigned char *)gate + at, (const unsigned char *)up + at,
+                              w_stride, n, k, packed, m, first, out_cols, to, scratch);
+    packed += after_group(m, k);
+    to += after_group(m, out_cols);
+  }
+}

@@ -156,6 +156,77 @@ final class Checks {
   }
 
   /**
+   * Where groups of rows start: group g has those from element g to element g + 1, all in {@code
+   * [0, limit]}.
+   *
+   * @return the address of {@code groups + 1} elements
+   */
+  static long starts(String name, MemorySegment segment, long offset, long groups, long limit) {
+    long address = words(name, segment, offset, 1, groups + 1, groups + 1);
+    int before = 0;
+    for (long i = 0; i <= groups; i++) {
+      int start = segment.get(ValueLayout.JAVA_INT, offset + i * Integer.BYTES);
+      if (start < 0 || start > limit) {
+        throw badRow(name, i, start, limit + 1);
+      }
+      if (start < before) {
+        throw new IllegalArgumentException(
+            "%s: element %d is %d, after %d".formatted(name, i, start, before));
+      }
+      before = start;
+    }
+    return address;
+  }
+
+  /** So many rows pack those of groups, each filled up to whole tiles of 16. */
+  static long packedRows(MemorySegment starts, long offset, long groups) {
+    long rows = 0;
+    for (long i = 0; i < groups; i++) {
+      int start = starts.get(ValueLayout.JAVA_INT, offset + i * Integer.BYTES);
+      int end = starts.get(ValueLayout.JAVA_INT, offset + (i + 1) * Integer.BYTES);
+      rows += Math.ceilDiv(end - start, 16) * 16L;
+    }
+    return rows;
+  }
+
+  /**
+   * An operand of {@code groups} matrices of 2-byte elements, {@code stride} elements from one to
+   * the next.
+   *
+   * @return its address
+   */
+  static long matrices(
+      String name,
+      MemorySegment segment,
+      long offset,
+      long groups,
+      long rows,
+      long cols,
+      long rowStride,
+      String strideName,
+      long stride) {
+    if (rowStride < cols || rowStride > LIMIT) {
+      throw badStride(name, rowStride, cols);
+    }
+    long one = matrixSpan(rows, cols, rowStride);
+    if (stride < one || stride > LIMIT) {
+      strided(name, segment, offset, rows, cols, rowStride, 1); // may be why
+      throw badStride(strideName, stride, one);
+    }
+    return strided(name, segment, offset, groups, one, stride, 1);
+  }
+
+  /** Elements from the first of a matrix to its last; {@link Long#MAX_VALUE} if there are more. */
+  static long matrixSpan(long rows, long cols, long stride) {
+    if (rows == 0 || cols == 0) {
+      return 0;
+    }
+    long toLastRow = (rows - 1) * stride;
+    boolean wraps = Math.multiplyHigh(rows - 1, stride) != 0 || toLastRow < 0;
+    return wraps || toLastRow > Long.MAX_VALUE - cols ? Long.MAX_VALUE : toLastRow + cols;
+  }
+
+  /**
    * Two operands share no byte. Rows of the same stride may be interleaved: columns of one wider
    * matrix are disjoint. Sizes and strides are in bytes.
    */

@@ -24,6 +24,7 @@ final class Handles {
   static final MethodHandle ATTENTION_PROBS_F32 = granite_kernels_h.gk_attention_probs_f32$handle();
   static final MethodHandle EMBED = granite_kernels_h.gk_embed$handle();
   static final MethodHandle GEMM_BF16 = granite_kernels_h.gk_gemm_bf16$handle();
+  static final MethodHandle GEMM_GROUPED_BF16 = granite_kernels_h.gk_gemm_grouped_bf16$handle();
   static final MethodHandle GEMV_BF16 = granite_kernels_h.gk_gemv_bf16$handle();
   static final MethodHandle GEMV_F16 = granite_kernels_h.gk_gemv_f16$handle();
   static final MethodHandle GEMV_F32 = granite_kernels_h.gk_gemv_f32$handle();
@@ -34,6 +35,8 @@ final class Handles {
   static final MethodHandle ROPE_F32 = granite_kernels_h.gk_rope_f32$handle();
   static final MethodHandle SILU_MUL_F32 = granite_kernels_h.gk_silu_mul_f32$handle();
   static final MethodHandle SILU_MUL_GEMM_BF16 = granite_kernels_h.gk_silu_mul_gemm_bf16$handle();
+  static final MethodHandle SILU_MUL_GEMM_GROUPED_BF16 =
+      granite_kernels_h.gk_silu_mul_gemm_grouped_bf16$handle();
   static final MethodHandle TOP_K_SOFTMAX_F32 = granite_kernels_h.gk_top_k_softmax_f32$handle();
   static final MethodHandle WIDEN_F32 = granite_kernels_h.gk_widen_f32$handle();
 

@@ -672,6 +672,124 @@ public final class Kernels {
     }
   }
 
+  /**
+   * As {@link #gemmBf16}, of groups of rows, each with a weight matrix of its own, as experts have:
+   * {@code y[r,j] = alpha * s * sum_c(x[i,c] * w[g,j,c]) + beta * y[r,j]} for the rows {@code
+   * starts[g] <= i < starts[g + 1]} of group {@code g}, with {@code r = rows[i]} and {@code s =
+   * scales[i]}. Groups are added in order. Fast on tiers with a matrix unit only.
+   *
+   * <p>Contract: {@code gk_gemm_grouped_bf16} in gk_gemm.h.
+   *
+   * @param w [groups, n, k] bfloat16, at any byte offset
+   * @param wOffset bytes from the start of {@code w} to its first element
+   * @param wStride elements from one row to the next
+   * @param wGroup elements from one group to the next
+   * @param n rows of each matrix
+   * @param k columns of each matrix
+   * @param x packed, group after group, each filled up to a multiple of 16 rows
+   * @param xOffset bytes from the start of {@code x} to its first element
+   * @param groups how many
+   * @param starts int [groups + 1], contiguous and ascending: the first row of each group, and the
+   *     end of the last
+   * @param startsOffset bytes from the start of {@code starts} to its first element
+   * @param m rows that {@code starts} may name: elements of {@code rows} and {@code scales}
+   * @param alpha factor of the products
+   * @param rows int [m], contiguous: to which row of {@code y} which row adds, in [0, yRows) and
+   *     each at most once in a group; null for the first {@code m} in order
+   * @param rowsOffset bytes from the start of {@code rows} to its first element; 0 for null
+   * @param scales float [m], contiguous; null for 1
+   * @param scalesOffset bytes from the start of {@code scales} to its first element; 0 for null
+   * @param beta factor of the old {@code y}, for each group; it is not read if this is 0
+   * @param y float [yRows, n], updated
+   * @param yOffset bytes from the start of {@code y} to its first element
+   * @param yStride elements from one row to the next
+   * @param yRows rows of {@code y}
+   * @param scratch {@link #GEMM_SCRATCH} bytes to work in, overwritten
+   * @throws IllegalArgumentException if a size is out of range, {@code starts} descends, a stride
+   *     is smaller than a row or a matrix, or a segment is on the heap, misaligned, read-only
+   *     though written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment, a start is not
+   *     in [0, m], or a row is not in [0, yRows)
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void gemmGroupedBf16(
+      MemorySegment w,
+      long wOffset,
+      long wStride,
+      long wGroup,
+      long n,
+      long k,
+      MemorySegment x,
+      long xOffset,
+      long groups,
+      MemorySegment starts,
+      long startsOffset,
+      long m,
+      float alpha,
+      MemorySegment rows,
+      long rowsOffset,
+      MemorySegment scales,
+      long scalesOffset,
+      float beta,
+      MemorySegment y,
+      long yOffset,
+      long yStride,
+      long yRows,
+      MemorySegment scratch) {
+    NativeLibraries.load();
+    Checks.size("n", n);
+    Checks.size("k", k);
+    Checks.size("groups", groups);
+    Checks.size("m", m);
+    Checks.size("yRows", yRows);
+    long startsAt = Checks.starts("starts", starts, startsOffset, groups, m);
+    long packedRows = Checks.packedRows(starts, startsOffset, groups);
+    long xBytes = packedBytes(packedRows, k);
+    long wAt = Checks.matrices("w", w, wOffset, groups, n, k, wStride, "wGroup", wGroup);
+    long wBytes = Checks.matrixSpan(groups, Checks.matrixSpan(n, k, wStride), wGroup) * 2;
+    long xAt = Checks.words("x", x, xOffset, 1, xBytes / 4, xBytes / 4);
+    long rowsAt = Checks.rows("rows", rows, rowsOffset, m, yRows);
+    long scalesAt = scales == null ? 0 : Checks.words("scales", scales, scalesOffset, 1, m, m);
+    long yAt = Checks.writableWords("y", y, yOffset, yRows, n, yStride);
+    long scratchAt = Checks.writableBytes("scratch", scratch, 0, GEMM_SCRATCH);
+    long size = GEMM_SCRATCH;
+    notIn("y", yAt, yRows, n * 4, yStride * 4, "w", wAt, 1, wBytes, wBytes, xAt, xBytes);
+    notIn("scratch", scratchAt, 1, size, size, "w", wAt, 1, wBytes, wBytes, xAt, xBytes);
+    Checks.disjoint("scratch", scratchAt, 1, size, size, "y", yAt, yRows, n * 4, yStride * 4);
+    list("starts", startsAt, groups + 1, yAt, yRows, n, yStride, scratchAt);
+    if (rows != null) {
+      list("rows", rowsAt, m, yAt, yRows, n, yStride, scratchAt);
+    }
+    if (scales != null) {
+      list("scales", scalesAt, m, yAt, yRows, n, yStride, scratchAt);
+    }
+    if (Checks.nothing(packedRows, n)) {
+      return;
+    }
+    MemorySegment rowsSlice = rows == null ? MemorySegment.NULL : rows.asSlice(rowsOffset);
+    MemorySegment scalesSlice = scales == null ? MemorySegment.NULL : scales.asSlice(scalesOffset);
+    try {
+      Handles.GEMM_GROUPED_BF16.invokeExact(
+          w.asSlice(wOffset),
+          wStride,
+          wGroup,
+          n,
+          k,
+          x.asSlice(xOffset),
+          groups,
+          starts.asSlice(startsOffset),
+          alpha,
+          rowsSlice,
+          scalesSlice,
+          beta,
+          y.asSlice(yOffset),
+          yStride,
+          scratch);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
+  }
+
   /** A written operand shares no byte with the weights and the packed rows of a product. */
   private static void notIn(
       String name,
@@ -690,11 +808,40 @@ public final class Kernels {
     Checks.disjoint(name, at, rows, width, stride, "x", xAt, 1, xBytes, xBytes);
   }
 
-  /** One 4-byte element for each packed row shares no byte with what a product writes. */
+  /** A list of 4-byte elements shares no byte with what a product writes. */
   private static void list(
-      String name, long at, long m, long yAt, long yRows, long n, long yStride, long scratchAt) {
-    Checks.disjoint("y", yAt, yRows, n * 4, yStride * 4, name, at, 1, m * 4, m * 4);
-    Checks.disjoint("scratch", scratchAt, 1, GEMM_SCRATCH, GEMM_SCRATCH, name, at, 1, m * 4, m * 4);
+      String name,
+      long at,
+      long count,
+      long yAt,
+      long yRows,
+      long n,
+      long yStride,
+      long scratchAt) {
+    list(name, at, count, "y", yAt, yRows, n * 4, yStride * 4, scratchAt);
+  }
+
+  private static void list(
+      String name,
+      long at,
+      long count,
+      String output,
+      long outAt,
+      long rows,
+      long width,
+      long stride,
+      long scratchAt) {
+    long bytes = count * 4;
+    Checks.disjoint(output, outAt, rows, width, stride, name, at, 1, bytes, bytes);
+    Checks.disjoint("scratch", scratchAt, 1, GEMM_SCRATCH, GEMM_SCRATCH, name, at, 1, bytes, bytes);
+  }
+
+  private static void gatedColumns(long first, long n, long outCols) {
+    if (first > outCols - n || first % 32 != 0 || (n % 32 != 0 && first + n != outCols)) {
+      throw new IllegalArgumentException(
+          "first: %d, n: %d of %d columns; legal are multiples of 32, and the rest"
+              .formatted(first, n, outCols));
+    }
   }
 
   /**
@@ -747,11 +894,7 @@ public final class Kernels {
     Checks.size("m", m);
     Checks.size("first", first);
     Checks.size("outCols", outCols);
-    if (first > outCols - n || first % 32 != 0 || (n % 32 != 0 && first + n != outCols)) {
-      throw new IllegalArgumentException(
-          "first: %d, n: %d of %d columns; legal are multiples of 32, and the rest"
-              .formatted(first, n, outCols));
-    }
+    gatedColumns(first, n, outCols);
     long xBytes = packedBytes(m, k);
     long outBytes = packedBytes(m, outCols);
     long gateAt = Checks.matrix("gate", gate, gateOffset, n, k, wStride, 1);
@@ -777,6 +920,106 @@ public final class Kernels {
           k,
           x.asSlice(xOffset),
           m,
+          first,
+          outCols,
+          out.asSlice(outOffset),
+          scratch);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
+  }
+
+  /**
+   * As {@link #siluMulGemmBf16}, of groups of rows, each with matrices of its own, as experts have:
+   * the rows {@code starts[g] <= i < starts[g + 1]} of group {@code g}. Fast on tiers with a matrix
+   * unit only.
+   *
+   * <p>Contract: {@code gk_silu_mul_gemm_grouped_bf16} in gk_gemm.h.
+   *
+   * @param gate [groups, n, k] bfloat16, at any byte offset
+   * @param gateOffset bytes from the start of {@code gate} to its first element
+   * @param up [groups, n, k] bfloat16, at any byte offset
+   * @param upOffset bytes from the start of {@code up} to its first element
+   * @param wStride elements from one row of {@code gate}, and of {@code up}, to the next
+   * @param wGroup elements from one group to the next, in both
+   * @param n rows of each matrix; a multiple of 32 unless they are the last
+   * @param k columns of each matrix
+   * @param x packed, group after group, each filled up to a multiple of 16 rows
+   * @param xOffset bytes from the start of {@code x} to its first element
+   * @param groups how many
+   * @param starts int [groups + 1], contiguous and ascending: the first row of each group, and the
+   *     end of the last; their differences count
+   * @param startsOffset bytes from the start of {@code starts} to its first element
+   * @param first column of {@code out} that the first row of {@code gate} makes; a multiple of 32
+   * @param outCols columns of {@code out}, at least {@code first + n}
+   * @param out packed as {@code x} is, of which {@code n} columns are written
+   * @param outOffset bytes from the start of {@code out} to its first element
+   * @param scratch {@link #GEMM_SCRATCH} bytes to work in, overwritten
+   * @throws IllegalArgumentException if a size is out of range or no multiple of 32 where it has to
+   *     be, {@code starts} descends, a stride is smaller than a row or a matrix, or a segment is on
+   *     the heap, read-only though written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment, or a start is
+   *     negative
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void siluMulGemmGroupedBf16(
+      MemorySegment gate,
+      long gateOffset,
+      MemorySegment up,
+      long upOffset,
+      long wStride,
+      long wGroup,
+      long n,
+      long k,
+      MemorySegment x,
+      long xOffset,
+      long groups,
+      MemorySegment starts,
+      long startsOffset,
+      long first,
+      long outCols,
+      MemorySegment out,
+      long outOffset,
+      MemorySegment scratch) {
+    NativeLibraries.load();
+    Checks.size("n", n);
+    Checks.size("k", k);
+    Checks.size("groups", groups);
+    Checks.size("first", first);
+    Checks.size("outCols", outCols);
+    gatedColumns(first, n, outCols);
+    long startsAt = Checks.starts("starts", starts, startsOffset, groups, Integer.MAX_VALUE);
+    long packedRows = Checks.packedRows(starts, startsOffset, groups);
+    long xBytes = packedBytes(packedRows, k);
+    long outBytes = packedBytes(packedRows, outCols);
+    long gateAt =
+        Checks.matrices("gate", gate, gateOffset, groups, n, k, wStride, "wGroup", wGroup);
+    long upAt = Checks.matrices("up", up, upOffset, groups, n, k, wStride, "wGroup", wGroup);
+    long bytes = Checks.matrixSpan(groups, Checks.matrixSpan(n, k, wStride), wGroup) * 2;
+    long xAt = Checks.words("x", x, xOffset, 1, xBytes / 4, xBytes / 4);
+    long outAt = Checks.writableBytes("out", out, outOffset, outBytes);
+    long scratchAt = Checks.writableBytes("scratch", scratch, 0, GEMM_SCRATCH);
+    notIn("out", outAt, 1, outBytes, outBytes, "gate", gateAt, 1, bytes, bytes, xAt, xBytes);
+    notIn("out", outAt, 1, outBytes, outBytes, "up", upAt, 1, bytes, bytes, xAt, xBytes);
+    long size = GEMM_SCRATCH;
+    notIn("scratch", scratchAt, 1, size, size, "gate", gateAt, 1, bytes, bytes, xAt, xBytes);
+    notIn("scratch", scratchAt, 1, size, size, "up", upAt, 1, bytes, bytes, xAt, xBytes);
+    Checks.disjoint("scratch", scratchAt, 1, size, size, "out", outAt, 1, outBytes, outBytes);
+    list("starts", startsAt, groups + 1, "out", outAt, 1, outBytes, outBytes, scratchAt);
+    if (Checks.nothing(packedRows, n)) {
+      return;
+    }
+    try {
+      Handles.SILU_MUL_GEMM_GROUPED_BF16.invokeExact(
+          gate.asSlice(gateOffset),
+          up.asSlice(upOffset),
+          wStride,
+          wGroup,
+          n,
+          k,
+          x.asSlice(xOffset),
+          groups,
+          starts.asSlice(startsOffset),
           first,
           outCols,
           out.asSlice(outOffset),

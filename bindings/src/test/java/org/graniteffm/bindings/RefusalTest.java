@@ -104,8 +104,7 @@ class RefusalTest {
     Call(Specimen specimen) {
       this.specimen = specimen;
       for (Operand operand : specimen.operands()) {
-        segments.put(operand.name(), arena.allocate(operand.bytes(), 8));
-        offsets.put(operand.name(), 0L);
+        with(operand, arena.allocate(operand.bytes(), 8), 0);
       }
     }
 
@@ -113,7 +112,25 @@ class RefusalTest {
       boolean sliced = !operand.hasOffset() && offset != 0;
       segments.put(operand.name(), sliced ? segment.asSlice(offset) : segment);
       offsets.put(operand.name(), sliced ? 0 : offset);
+      if (segment != null && isOurs(segment) && !segment.isReadOnly()) {
+        fill(operand, segment, offset);
+      }
       return this;
+    }
+
+    private static boolean isOurs(MemorySegment segment) {
+      return segment.scope().isAlive() && segment.isAccessibleBy(Thread.currentThread());
+    }
+
+    /** What the operand holds, as far as there is room. */
+    private static void fill(Operand operand, MemorySegment segment, long offset) {
+      long at = offset;
+      for (int value : operand.values()) {
+        if (at >= 0 && at <= segment.byteSize() - Integer.BYTES) {
+          segment.set(ValueLayout.JAVA_INT_UNALIGNED, at, value);
+        }
+        at += Integer.BYTES;
+      }
     }
 
     Call with(Argument argument, Object value) {
@@ -169,10 +186,7 @@ class RefusalTest {
       Map<String, byte[]> outputs = new HashMap<>();
       for (Operand operand : specimen.operands()) {
         MemorySegment segment = segments.get(operand.name());
-        if (operand.written()
-            && segment != null
-            && segment.scope().isAlive()
-            && segment.isAccessibleBy(Thread.currentThread())) {
+        if (operand.written() && segment != null && isOurs(segment)) {
           outputs.put(operand.name(), segment.toArray(ValueLayout.JAVA_BYTE));
         }
       }
@@ -552,6 +566,21 @@ class RefusalTest {
           assertEquals(
               "%s: element %d is %d, not in [0, %d)".formatted(operand.name(), at, wrong, bound),
               e.getMessage());
+        }
+      }
+    }
+  }
+
+  @Test
+  void startsThatDescend() {
+    for (Specimen specimen : Specimens.ALL) {
+      for (Operand operand : specimen.operands()) {
+        if (operand.name().equals("starts")) {
+          try (Call call = new Call(specimen)) {
+            call.segments.get("starts").setAtIndex(ValueLayout.JAVA_INT, 0, 2);
+            RuntimeException e = call.refused(IllegalArgumentException.class);
+            assertEquals("starts: element 1 is 1, after 2", e.getMessage());
+          }
         }
       }
     }

@@ -25,6 +25,7 @@ final class Specimens {
    * @param nullable may be null
    * @param below its elements are ints in [0, below); 0 for an operand of other elements
    * @param hasOffset whether an offset follows the segment
+   * @param values ints that it holds first; no more than zeros if there are none
    */
   record Operand(
       String name,
@@ -33,18 +34,23 @@ final class Specimens {
       boolean written,
       boolean nullable,
       int below,
-      boolean hasOffset)
+      boolean hasOffset,
+      List<Integer> values)
       implements Argument {
     Operand orNull() {
-      return new Operand(name, bytes, words, written, true, below, hasOffset);
+      return new Operand(name, bytes, words, written, true, below, hasOffset, values);
     }
 
     Operand indicesBelow(int bound) {
-      return new Operand(name, bytes, words, written, nullable, bound, hasOffset);
+      return new Operand(name, bytes, words, written, nullable, bound, hasOffset, values);
+    }
+
+    Operand holding(Integer... ints) {
+      return new Operand(name, bytes, words, written, nullable, below, hasOffset, List.of(ints));
     }
 
     Operand withoutOffset() {
-      return new Operand(name, bytes, words, written, nullable, below, false);
+      return new Operand(name, bytes, words, written, nullable, below, false, values);
     }
   }
 
@@ -178,19 +184,19 @@ final class Specimens {
   }
 
   private static Operand in(String name, long floats) {
-    return new Operand(name, floats * 4, true, false, false, 0, true);
+    return new Operand(name, floats * 4, true, false, false, 0, true, List.of());
   }
 
   private static Operand out(String name, long floats) {
-    return new Operand(name, floats * 4, true, true, false, 0, true);
+    return new Operand(name, floats * 4, true, true, false, 0, true, List.of());
   }
 
   private static Operand bytes(String name, long bytes) {
-    return new Operand(name, bytes, false, false, false, 0, true);
+    return new Operand(name, bytes, false, false, false, 0, true, List.of());
   }
 
   private static Operand bytesOut(String name, long bytes) {
-    return new Operand(name, bytes, false, true, false, 0, true);
+    return new Operand(name, bytes, false, true, false, 0, true, List.of());
   }
 
   private static Size size(String name, long value) {
@@ -334,6 +340,27 @@ final class Specimens {
               stride("y", 5, 4),
               size("yRows", 5),
               out("scratch", Kernels.GEMM_SCRATCH / 4).withoutOffset()),
+          // w [2, 4, 3], x one row for each of two groups, to rows of y [5, 4]
+          kernel(
+              "gemmGroupedBf16",
+              "gk_gemm_grouped_bf16",
+              bytes("w", (130 + 3 * 7 + 3) * 2),
+              stride("w", 7, 3),
+              stride("wGroup", 130, 3 * 7 + 3),
+              size("n", 4),
+              size("k", 3),
+              in("x", 2 * 256),
+              size("groups", 2),
+              in("starts", 3).indicesBelow(3).holding(0, 1, 2),
+              size("m", 2),
+              factor(1f),
+              in("rows", 2).indicesBelow(5).orNull(),
+              in("scales", 2).orNull(),
+              factor(0f),
+              out("y", 4 * 5 + 4),
+              stride("y", 5, 4),
+              size("yRows", 5),
+              out("scratch", Kernels.GEMM_SCRATCH / 4).withoutOffset()),
           // gate and up [4, 3], x [16, 3], the last 4 columns of out [16, 36]
           kernel(
                   "siluMulGemmBf16",
@@ -348,6 +375,25 @@ final class Specimens {
                   size("first", 32),
                   size("outCols", 36),
                   out("out", 512),
+                  out("scratch", Kernels.GEMM_SCRATCH / 4).withoutOffset())
+              .rule("first and n multiples of 32 or to the end", "first", 31)
+              .rule("first + n ≤ outCols", "first", 64),
+          // gate and up [2, 4, 3], x one row for each of two groups, the last 4 columns of 36
+          kernel(
+                  "siluMulGemmGroupedBf16",
+                  "gk_silu_mul_gemm_grouped_bf16",
+                  bytes("gate", (130 + 3 * 7 + 3) * 2),
+                  bytes("up", (130 + 3 * 7 + 3) * 2),
+                  stride("gate", 7, 3),
+                  stride("wGroup", 130, 3 * 7 + 3),
+                  size("n", 4),
+                  size("k", 3),
+                  in("x", 2 * 256),
+                  size("groups", 2),
+                  in("starts", 3).holding(0, 1, 2),
+                  size("first", 32),
+                  size("outCols", 36),
+                  out("out", 2 * 512),
                   out("scratch", Kernels.GEMM_SCRATCH / 4).withoutOffset())
               .rule("first and n multiples of 32 or to the end", "first", 31)
               .rule("first + n ≤ outCols", "first", 64),

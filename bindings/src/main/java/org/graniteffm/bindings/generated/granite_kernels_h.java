@@ -23,10 +23,10 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int GK_ABI_VERSION = (int)3L;
+    private static final int GK_ABI_VERSION = (int)4L;
     /**
      * {@snippet lang=c :
-     * #define GK_ABI_VERSION 3
+     * #define GK_ABI_VERSION 4
      * }
      */
     public static int GK_ABI_VERSION() {
@@ -687,6 +687,79 @@ public class granite_kernels_h extends granite_kernels_h$shared {
         }
     }
 
+    private static class gk_gemm_grouped_bf16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_FLOAT,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_FLOAT,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_gemm_grouped_bf16");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_gemm_grouped_bf16(const void *w, int64_t w_stride, int64_t w_group, int64_t n, int64_t k, const void *x, int64_t groups, const int32_t *starts, float alpha, const int32_t *rows, const float *scales, float beta, float *y, int64_t y_stride, void *scratch)
+     * }
+     */
+    public static FunctionDescriptor gk_gemm_grouped_bf16$descriptor() {
+        return gk_gemm_grouped_bf16.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_gemm_grouped_bf16(const void *w, int64_t w_stride, int64_t w_group, int64_t n, int64_t k, const void *x, int64_t groups, const int32_t *starts, float alpha, const int32_t *rows, const float *scales, float beta, float *y, int64_t y_stride, void *scratch)
+     * }
+     */
+    public static MethodHandle gk_gemm_grouped_bf16$handle() {
+        return gk_gemm_grouped_bf16.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_gemm_grouped_bf16(const void *w, int64_t w_stride, int64_t w_group, int64_t n, int64_t k, const void *x, int64_t groups, const int32_t *starts, float alpha, const int32_t *rows, const float *scales, float beta, float *y, int64_t y_stride, void *scratch)
+     * }
+     */
+    public static MemorySegment gk_gemm_grouped_bf16$address() {
+        return gk_gemm_grouped_bf16.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_gemm_grouped_bf16(const void *w, int64_t w_stride, int64_t w_group, int64_t n, int64_t k, const void *x, int64_t groups, const int32_t *starts, float alpha, const int32_t *rows, const float *scales, float beta, float *y, int64_t y_stride, void *scratch)
+     * }
+     */
+    public static void gk_gemm_grouped_bf16(MemorySegment w, long w_stride, long w_group, long n, long k, MemorySegment x, long groups, MemorySegment starts, float alpha, MemorySegment rows, MemorySegment scales, float beta, MemorySegment y, long y_stride, MemorySegment scratch) {
+        var mh$ = gk_gemm_grouped_bf16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_gemm_grouped_bf16", w, w_stride, w_group, n, k, x, groups, starts, alpha, rows, scales, beta, y, y_stride, scratch);
+            }
+            mh$.invokeExact(w, w_stride, w_group, n, k, x, groups, starts, alpha, rows, scales, beta, y, y_stride, scratch);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class gk_silu_mul_gemm_bf16 {
         public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
             granite_kernels_h.C_POINTER,
@@ -749,6 +822,77 @@ public class granite_kernels_h extends granite_kernels_h$shared {
                 traceDowncall("gk_silu_mul_gemm_bf16", gate, up, w_stride, n, k, x, m, first, out_cols, out, scratch);
             }
             mh$.invokeExact(gate, up, w_stride, n, k, x, m, first, out_cols, out, scratch);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_silu_mul_gemm_grouped_bf16 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_silu_mul_gemm_grouped_bf16");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void gk_silu_mul_gemm_grouped_bf16(const void *gate, const void *up, int64_t w_stride, int64_t w_group, int64_t n, int64_t k, const void *x, int64_t groups, const int32_t *starts, int64_t first, int64_t out_cols, void *out, void *scratch)
+     * }
+     */
+    public static FunctionDescriptor gk_silu_mul_gemm_grouped_bf16$descriptor() {
+        return gk_silu_mul_gemm_grouped_bf16.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void gk_silu_mul_gemm_grouped_bf16(const void *gate, const void *up, int64_t w_stride, int64_t w_group, int64_t n, int64_t k, const void *x, int64_t groups, const int32_t *starts, int64_t first, int64_t out_cols, void *out, void *scratch)
+     * }
+     */
+    public static MethodHandle gk_silu_mul_gemm_grouped_bf16$handle() {
+        return gk_silu_mul_gemm_grouped_bf16.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void gk_silu_mul_gemm_grouped_bf16(const void *gate, const void *up, int64_t w_stride, int64_t w_group, int64_t n, int64_t k, const void *x, int64_t groups, const int32_t *starts, int64_t first, int64_t out_cols, void *out, void *scratch)
+     * }
+     */
+    public static MemorySegment gk_silu_mul_gemm_grouped_bf16$address() {
+        return gk_silu_mul_gemm_grouped_bf16.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void gk_silu_mul_gemm_grouped_bf16(const void *gate, const void *up, int64_t w_stride, int64_t w_group, int64_t n, int64_t k, const void *x, int64_t groups, const int32_t *starts, int64_t first, int64_t out_cols, void *out, void *scratch)
+     * }
+     */
+    public static void gk_silu_mul_gemm_grouped_bf16(MemorySegment gate, MemorySegment up, long w_stride, long w_group, long n, long k, MemorySegment x, long groups, MemorySegment starts, long first, long out_cols, MemorySegment out, MemorySegment scratch) {
+        var mh$ = gk_silu_mul_gemm_grouped_bf16.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_silu_mul_gemm_grouped_bf16", gate, up, w_stride, w_group, n, k, x, groups, starts, first, out_cols, out, scratch);
+            }
+            mh$.invokeExact(gate, up, w_stride, w_group, n, k, x, groups, starts, first, out_cols, out, scratch);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -1908,10 +2052,10 @@ public class granite_kernels_h extends granite_kernels_h$shared {
            throw new AssertionError("should not reach here", ex$);
         }
     }
-    private static final int GK_GEMM_SCRATCH = (int)1048576L;
+    private static final int GK_GEMM_SCRATCH = (int)1572864L;
     /**
      * {@snippet lang=c :
-     * #define GK_GEMM_SCRATCH 1048576
+     * #define GK_GEMM_SCRATCH 1572864
      * }
      */
     public static int GK_GEMM_SCRATCH() {
