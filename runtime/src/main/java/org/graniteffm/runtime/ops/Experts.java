@@ -28,6 +28,7 @@ public final class Experts {
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
   private static final int TOKENS_PER_SLICE = 16;
   private static final int ROWS_PER_GROUP = 16; // of packed activations
+  private static final int SLICES_PER_WORKER = 4; // so that a stalled core holds up little
 
   private final Ops ops;
   private final int experts;
@@ -53,6 +54,7 @@ public final class Experts {
   private final boolean rounds;
   private final int[] group;
   private final int[] expertOfGroup;
+  private final MemorySegment starts; // [E + 1] i32, as start
   private final MemorySegment sortedTokens; // [rows * k] i32, by expert
   private final MemorySegment sortedWeights; // [rows * k] f32, by expert
   private final MemorySegment packed; // [rows * k, H], gathered
@@ -75,6 +77,7 @@ public final class Experts {
   private int upSliceRows;
   private int upSlices;
   private int downSliceRows;
+  private int sliceExperts;
 
   /**
    * Allocates scratch memory.
@@ -119,6 +122,7 @@ public final class Experts {
       int groups = assignments / ROWS_PER_GROUP + Math.min(experts, assignments);
       group = new int[experts + 1];
       expertOfGroup = new int[groups];
+      starts = NativeMemory.allocate(arena, (experts + 1L) * Integer.BYTES, "first tokens");
       sortedTokens =
           NativeMemory.allocate(arena, (long) assignments * Integer.BYTES, "sorted tokens");
       sortedWeights =
@@ -130,6 +134,7 @@ public final class Experts {
     } else {
       group = null;
       expertOfGroup = null;
+      starts = null;
       sortedTokens = null;
       sortedWeights = null;
       packed = null;
@@ -348,6 +353,7 @@ public final class Experts {
       }
     }
     group[experts] = groups;
+    MemorySegment.copy(start, 0, starts, INT, 0, experts + 1);
     for (int place = 0; place < rows * k; place++) {
       sortedTokens.setAtIndex(INT, place, tokenOf[place]);
     }
@@ -356,11 +362,10 @@ public final class Experts {
     }
     y.segment().asSlice(0, y.rowOffset(rows)).fill((byte) 0);
     int workers = ops.workers().size();
-    upSliceRows = Gemm.packedSliceRows(2 * experts * intermediate, workers) / 2;
-    upSlices = Math.ceilDiv(intermediate, upSliceRows);
+    sliceExperts = Math.ceilDiv(experts, SLICES_PER_WORKER * workers);
     downSliceRows = Gemm.packedSliceRows(hidden, workers);
     ops.run("packExperts", rows * k, packJob, groups);
-    ops.run("expertsUp", rows * k, packedUpJob, experts * upSlices);
+    ops.run("expertsUp", rows * k, packedUpJob, Math.ceilDiv(experts, sliceExperts));
     ops.run("expertsDown", rows * k, packedDownJob, Math.ceilDiv(hidden, downSliceRows));
   }
 
@@ -380,63 +385,59 @@ public final class Experts {
         slice * Kernels.packedBytes(ROWS_PER_GROUP, hidden));
   }
 
+  /** Some experts in turn. */
   private void packedUpSlice(int slice, int worker) {
-    int expert = slice / upSlices;
-    int count = start[expert + 1] - start[expert];
-    if (count == 0) {
-      return;
-    }
-    int first = slice % upSlices * upSliceRows;
-    long gate = (long) expert * 2 * intermediate + first;
-    long rowBytes = (long) hidden * Short.BYTES;
-    Kernels.siluMulGemmBf16(
+    int first = slice * sliceExperts;
+    int count = Math.min(sliceExperts, experts - first);
+    long expertBytes = 2L * intermediate * hidden * Short.BYTES;
+    Kernels.siluMulGemmGroupedBf16(
         input.segment(),
-        gate * rowBytes,
+        first * expertBytes,
         input.segment(),
-        (gate + intermediate) * rowBytes,
+        first * expertBytes + expertBytes / 2,
         hidden,
-        Math.min(upSliceRows, intermediate - first),
+        2L * intermediate * hidden,
+        intermediate,
         hidden,
         packed,
-        group[expert] * Kernels.packedBytes(ROWS_PER_GROUP, hidden),
+        group[first] * Kernels.packedBytes(ROWS_PER_GROUP, hidden),
         count,
-        first,
+        starts,
+        (long) first * Integer.BYTES,
+        0,
         intermediate,
         packedGate,
-        group[expert] * Kernels.packedBytes(ROWS_PER_GROUP, intermediate),
+        group[first] * Kernels.packedBytes(ROWS_PER_GROUP, intermediate),
         ops.gemm().scratch(worker));
   }
 
   /** Some columns of y, of all experts in turn: so no two threads add to the same element. */
   private void packedDownSlice(int slice, int worker) {
     int first = slice * downSliceRows;
-    int n = Math.min(downSliceRows, hidden - first);
-    for (int expert = 0; expert < experts; expert++) {
-      int count = start[expert + 1] - start[expert];
-      if (count == 0) {
-        continue;
-      }
-      Kernels.gemmBf16(
-          output.segment(),
-          ((long) expert * hidden + first) * intermediate * Short.BYTES,
-          intermediate,
-          n,
-          intermediate,
-          packedGate,
-          group[expert] * Kernels.packedBytes(ROWS_PER_GROUP, intermediate),
-          count,
-          1f,
-          sortedTokens,
-          (long) start[expert] * Integer.BYTES,
-          sortedWeights,
-          (long) start[expert] * Float.BYTES,
-          1f,
-          y.segment(),
-          (long) first * Float.BYTES,
-          y.cols(),
-          rows,
-          ops.gemm().scratch(worker));
-    }
+    Kernels.gemmGroupedBf16(
+        output.segment(),
+        (long) first * intermediate * Short.BYTES,
+        intermediate,
+        (long) hidden * intermediate,
+        Math.min(downSliceRows, hidden - first),
+        intermediate,
+        packedGate,
+        0,
+        experts,
+        starts,
+        0,
+        (long) rows * k,
+        1f,
+        sortedTokens,
+        0,
+        sortedWeights,
+        0,
+        1f,
+        y.segment(),
+        (long) first * Float.BYTES,
+        y.cols(),
+        rows,
+        ops.gemm().scratch(worker));
   }
 
   private void activate(int first, int count) {
