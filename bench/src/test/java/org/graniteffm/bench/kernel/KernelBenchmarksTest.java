@@ -202,6 +202,24 @@ class KernelBenchmarksTest {
   }
 
   @Test
+  void groupedGemmAgrees() {
+    List<Body<GemmGroupedBf16Benchmark>> others = tiers(GemmGroupedBf16Benchmark::kernel);
+    others.addAll(tiers(GemmGroupedBf16Benchmark::oneByOne));
+    compare(
+        () -> {
+          GemmGroupedBf16Benchmark benchmark = new GemmGroupedBf16Benchmark();
+          benchmark.shape = "70x110";
+          benchmark.tokens = 21;
+          benchmark.setup();
+          return benchmark;
+        },
+        GemmGroupedBf16Benchmark::plainJava,
+        others,
+        2.0 * 110 * 110 * EPS,
+        "grouped");
+  }
+
+  @Test
   void packedGateAgrees() {
     compare(
         () -> {
@@ -216,6 +234,22 @@ class KernelBenchmarksTest {
         tiers(SiluMulGemmBf16Benchmark::kernel),
         0x1p-4, // a bfloat16 below 16 is so far from the next; results are pairs of them
         "packed gate");
+  }
+
+  @Test
+  void groupedGateAgrees() {
+    compare(
+        () -> {
+          SiluMulGemmGroupedBf16Benchmark benchmark = new SiluMulGemmGroupedBf16Benchmark();
+          benchmark.shape = "64x16";
+          benchmark.tokens = 21;
+          benchmark.setup();
+          return benchmark;
+        },
+        SiluMulGemmGroupedBf16Benchmark::plainJava,
+        tiers(SiluMulGemmGroupedBf16Benchmark::kernel),
+        0x1p-4,
+        "grouped gate");
   }
 
   @ParameterizedTest
