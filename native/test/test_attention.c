@@ -224,6 +224,42 @@ static void rounding_stays_within_its_bound(const gk_table *kernels) {
   check_attention(kernels, 0, &many);
 }
 
+/*
+ * The largest score grows, or falls, by far more than exp can bear, or jumps from one block of 64
+ * keys to the next. All operands are exact in bfloat16, so that rounding p is the only rounding.
+ */
+static void rounding_survives_a_moving_maximum(const gk_table *kernels) {
+  enum { ROWS = 35, PAST = 300, HD = 18, KEYS = PAST + ROWS };
+  EACH_CACHE_TYPE(dtype) for (int course = 0; course < 4; course++) {
+    const attention_case c = {1, ROWS, PAST, HD, 1, NULL, true};
+    name_case(&c, dtype, course);
+    float *q = check_f32(0, ROWS, HD, HD), *k = check_f32(0, KEYS, HD, HD),
+          *v = check_f32(0, KEYS, HD, HD), *out = check_f32(0, ROWS, HD, HD);
+    for (int64_t i = 0; i < ROWS * HD; i++) q[i] = i % HD == 0 ? 1 : i % HD == 1 ? 0.25f : 0;
+    for (int64_t j = 0; j < KEYS; j++) {
+      const int64_t steps[] = {j / 2, -j / 2, j / 64 * 40, j / 64 % 2 * 100};
+      for (int64_t i = 0; i < HD; i++) {
+        k[j * HD + i] = i == 0 ? (float)steps[course] : (float)(check_below(17) - 8);
+        v[j * HD + i] = (float)(check_below(257) - 128) / 128;
+      }
+    }
+    const void *cached_k = in_cache(0, dtype, k, KEYS, HD, HD),
+               *cached_v = in_cache(0, dtype, v, KEYS, HD, HD);
+    CHECK(kernels->attention_bf16(q, HD, 1, ROWS, cached_k, cached_v, dtype, HD, PAST, NULL, HD, 1,
+                                  out, HD) == GK_OK);
+    double p[KEYS];
+    for (int64_t r = 0; r < ROWS; r++) {
+      reference_probabilities(&c, q + r * HD, k, HD, r, p);
+      for (int64_t i = 0; i < HD; i++) {
+        double expected = 0;
+        for (int64_t j = 0; j <= PAST + r; j++) expected += p[j] * (double)v[j * HD + i];
+        CHECK_CLOSE(out[r * HD + i], expected, 1.0 / 128, "out[%d,%d]", (int)r, (int)i);
+      }
+    }
+    check_release();
+  }
+}
+
 static void hidden_keys_are_left_out(const gk_table *kernels) {
   uint8_t mask[256];
   for (int round = 0; round < 60; round++) {
@@ -431,7 +467,7 @@ static void probabilities_match_reference(const gk_table *kernels) {
 
 CHECK_MAIN(CHECK_TEST(every_tail_matches_reference), CHECK_TEST(every_block_edge_matches_reference),
            CHECK_TEST(model_shapes_match_reference), CHECK_TEST(rounding_stays_within_its_bound),
-           CHECK_TEST(hidden_keys_are_left_out),
+           CHECK_TEST(rounding_survives_a_moving_maximum), CHECK_TEST(hidden_keys_are_left_out),
            CHECK_TEST(special_values_stay_with_those_who_see_them),
            CHECK_TEST(large_scores_neither_overflow_nor_vanish), CHECK_TEST(splits_change_no_bit),
            CHECK_TEST(size_zero_does_nothing),
