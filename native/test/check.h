@@ -22,6 +22,7 @@
  *
  * Environment: CHECK_SEED=<number> draws other cases than those of seed 1.
  *              CHECK_REQUIRE=<tier> fails when that tier cannot run here.
+ *              CHECK_FROM=<tier> leaves out the tiers below that one, and says so.
  *              CHECK_SKIP=<test> leaves that test out, and says so.
  */
 
@@ -458,7 +459,7 @@ static inline void check_on_fault(int number) {
 static inline int check_main(const check_test *tests, size_t count) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   const char *seed = getenv("CHECK_SEED"), *required = getenv("CHECK_REQUIRE");
-  const char *skipped = getenv("CHECK_SKIP");
+  const char *skipped = getenv("CHECK_SKIP"), *from = getenv("CHECK_FROM");
   check_state.seed = seed != NULL ? strtoull(seed, NULL, 0) : 1;
   struct sigaction on_fault = {.sa_handler = check_on_fault};
   sigaction(SIGSEGV, &on_fault, &check_old_segv);
@@ -467,6 +468,11 @@ static inline int check_main(const check_test *tests, size_t count) {
   bool required_ran = required == NULL;
   for (const char *const *tier = gk_tiers; *tier != NULL; tier++) {
     const gk_table *kernels = gk_table_for(*tier);
+    if (from != NULL && strcmp(from, *tier) == 0) from = NULL;
+    if (from != NULL) {
+      printf("%-6s  skipped: CHECK_FROM\n", *tier);
+      continue;
+    }
     if (kernels == NULL) {
       printf("%-6s  skipped: this CPU or this build lacks it\n", *tier);
       continue;
@@ -490,7 +496,8 @@ static inline int check_main(const check_test *tests, size_t count) {
            check_state.failures - failures);
   }
   if (!required_ran) fprintf(stderr, "CHECK_REQUIRE=%s: no such tier ran\n", required);
-  return check_state.failures == 0 && required_ran ? 0 : 1;
+  if (from != NULL) fprintf(stderr, "CHECK_FROM=%s: there is no such tier\n", from);
+  return check_state.failures == 0 && required_ran && from == NULL ? 0 : 1;
 }
 
 #define CHECK_TEST(function) \

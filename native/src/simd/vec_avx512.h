@@ -29,7 +29,9 @@ static inline void gk_vec_store(float *p, gk_vec a) { _mm512_storeu_ps(p, a); }
 
 /* The same value, in a register: keeps the compiler from folding a load into each of its uses. */
 static inline gk_vec gk_vec_keep(gk_vec a) {
+#if defined(__AVX512F__) /* emulated, there is no such register */
   __asm__("" : "+v"(a));
+#endif
   return a;
 }
 
