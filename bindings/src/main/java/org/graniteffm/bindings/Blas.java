@@ -76,7 +76,7 @@ public final class Blas {
       return;
     }
     try {
-      Handles.Openblas.SGEMM.invokeExact(
+      Handles.Sgemm.HANDLE.invokeExact(
           CblasRowMajor(),
           CblasNoTrans(),
           CblasTrans(),

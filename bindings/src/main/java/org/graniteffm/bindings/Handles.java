@@ -12,42 +12,104 @@ import org.graniteffm.bindings.generated.openblas_h;
  * is passed to them: measured, some 8 KB for each token of a small model. A constant handle is
  * always inlined, and the slices are gone.
  *
- * <p>To be touched after {@link NativeLibraries#load} only: initialising this class looks the
- * symbols up.
+ * <p>Each is in a class of its own, and so linked when it is first used: that takes some
+ * milliseconds. To be touched after {@link NativeLibraries#load} only, or for OpenBLAS {@link
+ * NativeLibraries#loadOpenblas}: the first use looks the symbol up.
  */
 final class Handles {
-  static final MethodHandle ACT_MUL_F32 = granite_kernels_h.gk_act_mul_f32$handle();
-  static final MethodHandle ADD_RMS_NORM_F32 = granite_kernels_h.gk_add_rms_norm_f32$handle();
-  static final MethodHandle ADD_SCALED_F32 = granite_kernels_h.gk_add_scaled_f32$handle();
-  static final MethodHandle ATTENTION_BF16 = granite_kernels_h.gk_attention_bf16$handle();
-  static final MethodHandle ATTENTION_F32 = granite_kernels_h.gk_attention_f32$handle();
-  static final MethodHandle ATTENTION_PROBS_F32 = granite_kernels_h.gk_attention_probs_f32$handle();
-  static final MethodHandle EMBED = granite_kernels_h.gk_embed$handle();
-  static final MethodHandle GEMM_BF16 = granite_kernels_h.gk_gemm_bf16$handle();
-  static final MethodHandle GEMM_GROUPED_BF16 = granite_kernels_h.gk_gemm_grouped_bf16$handle();
-  static final MethodHandle GEMV_BF16 = granite_kernels_h.gk_gemv_bf16$handle();
-  static final MethodHandle GEMV_F16 = granite_kernels_h.gk_gemv_f16$handle();
-  static final MethodHandle GEMV_F32 = granite_kernels_h.gk_gemv_f32$handle();
-  static final MethodHandle NARROW = granite_kernels_h.gk_narrow$handle();
-  static final MethodHandle PACK_BF16 = granite_kernels_h.gk_pack_bf16$handle();
-  static final MethodHandle PROBE_READ = granite_kernels_h.gk_probe_read$handle();
-  static final MethodHandle RMS_NORM_F32 = granite_kernels_h.gk_rms_norm_f32$handle();
-  static final MethodHandle ROPE_F32 = granite_kernels_h.gk_rope_f32$handle();
-  static final MethodHandle SILU_MUL_F32 = granite_kernels_h.gk_silu_mul_f32$handle();
-  static final MethodHandle SILU_MUL_GEMM_BF16 = granite_kernels_h.gk_silu_mul_gemm_bf16$handle();
-  static final MethodHandle SILU_MUL_GEMM_GROUPED_BF16 =
-      granite_kernels_h.gk_silu_mul_gemm_grouped_bf16$handle();
-  static final MethodHandle TOP_K_SOFTMAX_F32 = granite_kernels_h.gk_top_k_softmax_f32$handle();
-  static final MethodHandle WIDEN_F32 = granite_kernels_h.gk_widen_f32$handle();
+  static final class ActMulF32 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_act_mul_f32$handle();
+  }
+
+  static final class AddRmsNormF32 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_add_rms_norm_f32$handle();
+  }
+
+  static final class AddScaledF32 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_add_scaled_f32$handle();
+  }
+
+  static final class AttentionBf16 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_attention_bf16$handle();
+  }
+
+  static final class AttentionF32 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_attention_f32$handle();
+  }
+
+  static final class AttentionProbsF32 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_attention_probs_f32$handle();
+  }
+
+  static final class Embed {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_embed$handle();
+  }
+
+  static final class GemmBf16 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_gemm_bf16$handle();
+  }
+
+  static final class GemmGroupedBf16 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_gemm_grouped_bf16$handle();
+  }
+
+  static final class GemvBf16 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_gemv_bf16$handle();
+  }
+
+  static final class GemvF16 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_gemv_f16$handle();
+  }
+
+  static final class GemvF32 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_gemv_f32$handle();
+  }
+
+  static final class Narrow {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_narrow$handle();
+  }
+
+  static final class PackBf16 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_pack_bf16$handle();
+  }
+
+  static final class ProbeRead {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_probe_read$handle();
+  }
+
+  static final class RmsNormF32 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_rms_norm_f32$handle();
+  }
+
+  static final class RopeF32 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_rope_f32$handle();
+  }
+
+  static final class SiluMulF32 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_silu_mul_f32$handle();
+  }
+
+  static final class SiluMulGemmBf16 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_silu_mul_gemm_bf16$handle();
+  }
+
+  static final class SiluMulGemmGroupedBf16 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_silu_mul_gemm_grouped_bf16$handle();
+  }
+
+  static final class TopKSoftmaxF32 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_top_k_softmax_f32$handle();
+  }
+
+  static final class WidenF32 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_widen_f32$handle();
+  }
+
+  static final class Sgemm {
+    static final MethodHandle HANDLE = openblas_h.cblas_sgemm$handle();
+  }
 
   private Handles() {}
-
-  /** OpenBLAS is loaded later, and not at all where nothing needs it. */
-  static final class Openblas {
-    static final MethodHandle SGEMM = openblas_h.cblas_sgemm$handle();
-
-    private Openblas() {}
-  }
 
   /**
    * What a downcall throws is unchecked, though its type does not say so.

@@ -94,7 +94,7 @@ public final class Kernels {
     Checks.disjoint(
         "out", outAt, rows, cols * 4, outStride * 4, "weight", weightAt, 1, cols * 4, cols * 4);
     try {
-      Handles.RMS_NORM_F32.invokeExact(
+      Handles.RmsNormF32.HANDLE.invokeExact(
           x.asSlice(xOffset),
           xStride,
           weight.asSlice(weightOffset),
@@ -177,7 +177,7 @@ public final class Kernels {
     Checks.sameOrDisjoint(
         "out", outAt, outStride * 4, "residual", residualAt, residualStride * 4, rows, width);
     try {
-      Handles.ADD_RMS_NORM_F32.invokeExact(
+      Handles.AddRmsNormF32.HANDLE.invokeExact(
           x.asSlice(xOffset),
           xStride,
           residual.asSlice(residualOffset),
@@ -233,7 +233,7 @@ public final class Kernels {
       return;
     }
     try {
-      Handles.ADD_SCALED_F32.invokeExact(
+      Handles.AddScaledF32.HANDLE.invokeExact(
           x.asSlice(xOffset), xStride, y.asSlice(yOffset), yStride, scale, rows, cols);
     } catch (Throwable t) {
       throw Handles.<RuntimeException>rethrow(t);
@@ -364,7 +364,7 @@ public final class Kernels {
     try {
       status =
           (int)
-              Handles.ROPE_F32.invokeExact(
+              Handles.RopeF32.HANDLE.invokeExact(
                   q.asSlice(qOffset),
                   qStride,
                   qHeads,
@@ -444,7 +444,7 @@ public final class Kernels {
     }
     try {
       if (dtype == BF16) {
-        Handles.GEMV_BF16.invokeExact(
+        Handles.GemvBf16.HANDLE.invokeExact(
             w.asSlice(wOffset),
             wStride,
             n,
@@ -457,7 +457,7 @@ public final class Kernels {
             y.asSlice(yOffset),
             yStride);
       } else if (dtype == F16) {
-        Handles.GEMV_F16.invokeExact(
+        Handles.GemvF16.HANDLE.invokeExact(
             w.asSlice(wOffset),
             wStride,
             n,
@@ -470,7 +470,7 @@ public final class Kernels {
             y.asSlice(yOffset),
             yStride);
       } else {
-        Handles.GEMV_F32.invokeExact(
+        Handles.GemvF32.HANDLE.invokeExact(
             w.asSlice(wOffset),
             wStride,
             n,
@@ -553,7 +553,7 @@ public final class Kernels {
     }
     MemorySegment rowsSlice = rows == null ? MemorySegment.NULL : rows.asSlice(rowsOffset);
     try {
-      Handles.PACK_BF16.invokeExact(
+      Handles.PackBf16.HANDLE.invokeExact(
           x.asSlice(xOffset), xStride, rowsSlice, m, k, packed.asSlice(packedOffset));
     } catch (Throwable t) {
       throw Handles.<RuntimeException>rethrow(t);
@@ -653,7 +653,7 @@ public final class Kernels {
     MemorySegment rowsSlice = rows == null ? MemorySegment.NULL : rows.asSlice(rowsOffset);
     MemorySegment scalesSlice = scales == null ? MemorySegment.NULL : scales.asSlice(scalesOffset);
     try {
-      Handles.GEMM_BF16.invokeExact(
+      Handles.GemmBf16.HANDLE.invokeExact(
           w.asSlice(wOffset),
           wStride,
           n,
@@ -769,7 +769,7 @@ public final class Kernels {
     MemorySegment rowsSlice = rows == null ? MemorySegment.NULL : rows.asSlice(rowsOffset);
     MemorySegment scalesSlice = scales == null ? MemorySegment.NULL : scales.asSlice(scalesOffset);
     try {
-      Handles.GEMM_GROUPED_BF16.invokeExact(
+      Handles.GemmGroupedBf16.HANDLE.invokeExact(
           w.asSlice(wOffset),
           wStride,
           wGroup,
@@ -912,7 +912,7 @@ public final class Kernels {
       return;
     }
     try {
-      Handles.SILU_MUL_GEMM_BF16.invokeExact(
+      Handles.SiluMulGemmBf16.HANDLE.invokeExact(
           gate.asSlice(gateOffset),
           up.asSlice(upOffset),
           wStride,
@@ -1010,7 +1010,7 @@ public final class Kernels {
       return;
     }
     try {
-      Handles.SILU_MUL_GEMM_GROUPED_BF16.invokeExact(
+      Handles.SiluMulGemmGroupedBf16.HANDLE.invokeExact(
           gate.asSlice(gateOffset),
           up.asSlice(upOffset),
           wStride,
@@ -1077,7 +1077,7 @@ public final class Kernels {
       return;
     }
     try {
-      Handles.SILU_MUL_F32.invokeExact(
+      Handles.SiluMulF32.HANDLE.invokeExact(
           gate.asSlice(gateOffset),
           gateStride,
           up.asSlice(upOffset),
@@ -1146,7 +1146,7 @@ public final class Kernels {
     try {
       status =
           (int)
-              Handles.ACT_MUL_F32.invokeExact(
+              Handles.ActMulF32.HANDLE.invokeExact(
                   activation,
                   gate.asSlice(gateOffset),
                   gateStride,
@@ -1226,7 +1226,7 @@ public final class Kernels {
     try {
       status =
           (int)
-              Handles.TOP_K_SOFTMAX_F32.invokeExact(
+              Handles.TopKSoftmaxF32.HANDLE.invokeExact(
                   logits.asSlice(logitsOffset),
                   logitsStride,
                   rows,
@@ -1470,7 +1470,7 @@ public final class Kernels {
       if (rounded) {
         status =
             (int)
-                Handles.ATTENTION_BF16.invokeExact(
+                Handles.AttentionBf16.HANDLE.invokeExact(
                     q.asSlice(qOffset),
                     qStride,
                     heads,
@@ -1488,7 +1488,7 @@ public final class Kernels {
       } else {
         status =
             (int)
-                Handles.ATTENTION_F32.invokeExact(
+                Handles.AttentionF32.HANDLE.invokeExact(
                     q.asSlice(qOffset),
                     qStride,
                     heads,
@@ -1600,7 +1600,7 @@ public final class Kernels {
     try {
       status =
           (int)
-              Handles.ATTENTION_PROBS_F32.invokeExact(
+              Handles.AttentionProbsF32.HANDLE.invokeExact(
                   q.asSlice(qOffset),
                   qStride,
                   heads,
@@ -1686,7 +1686,7 @@ public final class Kernels {
     try {
       status =
           (int)
-              Handles.EMBED.invokeExact(
+              Handles.Embed.HANDLE.invokeExact(
                   table.asSlice(tableOffset),
                   dtype,
                   tableStride,
@@ -1761,7 +1761,7 @@ public final class Kernels {
     try {
       status =
           (int)
-              Handles.WIDEN_F32.invokeExact(
+              Handles.WidenF32.HANDLE.invokeExact(
                   src.asSlice(srcOffset),
                   dtype,
                   srcStride,
@@ -1832,7 +1832,7 @@ public final class Kernels {
     try {
       status =
           (int)
-              Handles.NARROW.invokeExact(
+              Handles.Narrow.HANDLE.invokeExact(
                   src.asSlice(srcOffset),
                   srcStride,
                   rows,
@@ -1866,7 +1866,7 @@ public final class Kernels {
     Checks.size("bytes", bytes);
     Checks.matrix("data", data, dataOffset, 1, bytes, bytes, 0);
     try {
-      return (long) Handles.PROBE_READ.invokeExact(data.asSlice(dataOffset), bytes);
+      return (long) Handles.ProbeRead.HANDLE.invokeExact(data.asSlice(dataOffset), bytes);
     } catch (Throwable t) {
       throw Handles.<RuntimeException>rethrow(t);
     }

@@ -80,6 +80,33 @@ public final class NativeLibraries {
   }
 
   /**
+   * Loads the kernels, and links those that passes over bf16 weights call. Others are linked by
+   * their first call. As it takes some milliseconds for each, it is for a thread that has nothing
+   * else to do, while files are opened.
+   *
+   * @throws NativeLibraryException as {@link #load}
+   * @throws UnsupportedIsaException as {@link #load}
+   */
+  public static void link() {
+    boolean matrixUnit = hasMatrixUnit();
+    // in the order of a pass: who calls one meanwhile waits for that one alone
+    granite_kernels_h.gk_embed$handle();
+    granite_kernels_h.gk_rms_norm_f32$handle();
+    granite_kernels_h.gk_gemv_bf16$handle();
+    granite_kernels_h.gk_rope_f32$handle();
+    granite_kernels_h.gk_narrow$handle();
+    granite_kernels_h.gk_attention_f32$handle();
+    granite_kernels_h.gk_add_rms_norm_f32$handle();
+    granite_kernels_h.gk_silu_mul_f32$handle();
+    if (matrixUnit) { // for more than a few tokens
+      granite_kernels_h.gk_pack_bf16$handle();
+      granite_kernels_h.gk_gemm_bf16$handle();
+      granite_kernels_h.gk_attention_bf16$handle();
+      granite_kernels_h.gk_silu_mul_gemm_bf16$handle();
+    }
+  }
+
+  /**
    * Loads OpenBLAS, unless that has been done, and keeps it to one thread. This takes long the
    * first time.
    *
