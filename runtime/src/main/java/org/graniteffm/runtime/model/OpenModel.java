@@ -7,6 +7,7 @@ import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
+import jdk.jfr.FlightRecorder;
 import org.graniteffm.bindings.NativeLibraries;
 import org.graniteffm.bindings.NativeLibraryException;
 import org.graniteffm.bindings.UnsupportedIsaException;
@@ -38,19 +39,19 @@ record OpenModel(
   private static final Logger LOGGER = System.getLogger("org.graniteffm.runtime.model");
 
   static OpenModel load(Path directory, LoadOptions options, boolean withHead) throws IOException {
-    // Linking the kernels takes as long as reading the files, so both are done at once; a failure
-    // is remembered.
+    // Linking the kernels takes as long as reading the files, so both are done at once.
     Thread.ofPlatform().daemon().name("granite-link").start(OpenModel::linkEarly);
     GraniteConfig config = options.configOf(directory);
-    LoadEvent event = new LoadEvent();
-    event.begin();
+    LoadEvent event = FlightRecorder.isInitialized() ? new LoadEvent() : null;
+    if (event != null) {
+      event.begin();
+    }
     if (withHead) {
       checkArchitectures(directory, config);
     }
     Checkpoint checkpoint = Checkpoint.open(directory, options.access(), options.listener());
     OpenModel open = bind(config, checkpoint, options.workers(), withHead);
-    event.end();
-    if (event.shouldCommit()) {
+    if (event != null && event.shouldCommit()) {
       event.model = directory.toString();
       event.tensors = open.checkpoint().names().size();
       event.bytes = open.checkpoint().byteSize();
@@ -74,7 +75,7 @@ record OpenModel(
 
   private static void linkEarly() {
     try {
-      NativeLibraries.load();
+      NativeLibraries.link();
     } catch (NativeLibraryException | UnsupportedIsaException | OutOfMemoryError e) {
       // thrown again to whoever loads next
     }

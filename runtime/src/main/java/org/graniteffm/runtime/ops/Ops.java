@@ -3,6 +3,7 @@ package org.graniteffm.runtime.ops;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import jdk.jfr.FlightRecorder;
 import org.graniteffm.bindings.Kernels;
 import org.graniteffm.runtime.config.Activation;
 import org.graniteffm.runtime.tensor.DType;
@@ -40,7 +41,7 @@ public final class Ops {
   private final GatedJob gatedJob = new GatedJob();
   private final RopeJob ropeJob = new RopeJob();
   private final AttentionJob attentionJob = new AttentionJob();
-  private final OperationEvent event = new OperationEvent(); // used again and again
+  private OperationEvent event; // used again and again; null until something may be recorded
 
   /**
    * Prepares the jobs and the scratch panels.
@@ -74,6 +75,13 @@ public final class Ops {
 
   /** Hands a job to the pool, and tells the flight recorder of it if that listens. */
   void run(String operation, int rows, Workers.Job job, int slices) {
+    if (!FlightRecorder.isInitialized()) {
+      workers.run(job, slices);
+      return;
+    }
+    if (event == null) { // not before: see PassEvents
+      event = new OperationEvent();
+    }
     event.begin();
     workers.run(job, slices);
     event.end();
