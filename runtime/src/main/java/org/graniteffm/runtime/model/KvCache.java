@@ -481,7 +481,7 @@ public final class KvCache implements AutoCloseable {
     try {
       long bytes = layerBytes(newCapacity);
       long all = bytes > Long.MAX_VALUE / (2L * layers) ? Long.MAX_VALUE : 2L * layers * bytes;
-      NativeMemory.check(all, "cache of %d tokens".formatted(newCapacity));
+      NativeMemory.check(all, "cache of " + newCapacity + " tokens");
       for (int layer = 0; layer < layers; layer++) {
         keys[layer] = NativeMemory.allocate(arena, bytes, "keys");
         values[layer] = NativeMemory.allocate(arena, bytes, "values");

@@ -42,7 +42,7 @@ final class Scratch implements AutoCloseable {
     int queries = config.numAttentionHeads() * config.headDim();
     int keys = config.numKeyValueHeads() * config.headDim();
     try {
-      NativeMemory.check(byteSize(config, rows, rounds), "activations of %d rows".formatted(rows));
+      NativeMemory.check(byteSize(config, rows, rounds), "activations of " + rows + " rows");
       long angles = (long) rows * (config.headDim() / 2) * Float.BYTES;
       ids = NativeMemory.allocate(arena, (long) rows * Integer.BYTES, "token ids");
       cos = NativeMemory.allocate(arena, angles, "cosines");

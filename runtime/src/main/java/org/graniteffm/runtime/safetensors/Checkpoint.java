@@ -383,20 +383,23 @@ public final class Checkpoint implements AutoCloseable {
           "%s: tensor %s: expected with shape %s, found none of that name"
               .formatted(Names.path(directory), Names.quote(name), Arrays.toString(shape)));
     }
-    SafetensorsFile file = fileOf.get(name);
-    String where =
-        Names.path(file == null ? directory : file.path()) + ": tensor " + Names.quote(name);
     if (!tensor.hasShape(shape)) {
       throw new ModelFormatException(
           "%s: shape: expected %s, found %s"
-              .formatted(where, Arrays.toString(shape), Arrays.toString(tensor.shape())));
+              .formatted(where(name), Arrays.toString(shape), Arrays.toString(tensor.shape())));
     }
     if (!tensor.dtype().isWeight()) {
       throw new UnsupportedModelException(
           "%s: dtype: %s is not supported for weights, supported are F32, F16, BF16"
-              .formatted(where, tensor.dtype()));
+              .formatted(where(name), tensor.dtype()));
     }
     return tensor;
+  }
+
+  /** Begins a message about a tensor. */
+  private String where(String name) {
+    SafetensorsFile file = fileOf.get(name);
+    return Names.path(file == null ? directory : file.path()) + ": tensor " + Names.quote(name);
   }
 
   /**

@@ -6,7 +6,6 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.Comparator;
 import java.util.Map;
 import org.graniteffm.runtime.ModelFormatException;
 import org.graniteffm.runtime.Names;
@@ -109,6 +108,10 @@ final class Header {
     return length;
   }
 
+  private static int compareRanges(TensorInfo a, TensorInfo b) {
+    return a.begin != b.begin ? Long.compare(a.begin, b.begin) : Long.compare(a.end, b.end);
+  }
+
   /**
    * Sorted by offset, each tensor begins where the one before it ends, and the last ends with the
    * file.
@@ -116,8 +119,7 @@ final class Header {
   private static void checkCover(Map<String, TensorInfo> tensors, long dataSize, String source)
       throws ModelFormatException {
     TensorInfo[] sorted = tensors.values().toArray(TensorInfo[]::new);
-    Arrays.sort(
-        sorted, Comparator.comparingLong((TensorInfo t) -> t.begin).thenComparingLong(t -> t.end));
+    Arrays.sort(sorted, Header::compareRanges);
     long covered = 0;
     for (TensorInfo tensor : sorted) {
       if (tensor.begin != covered) {

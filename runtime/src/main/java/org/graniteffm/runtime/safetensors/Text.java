@@ -6,8 +6,13 @@ final class Text {
 
   /** Whether a string is no Unicode text: JSON escapes can spell half of a surrogate pair. */
   static boolean hasLoneSurrogate(String text) {
-    // Pairs arrive as one code point beyond the surrogates.
-    return text.codePoints()
-        .anyMatch(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE);
+    for (int i = 0; i < text.length(); ) {
+      int c = text.codePointAt(i); // of a pair it is one beyond the surrogates
+      if (c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE) {
+        return true;
+      }
+      i += Character.charCount(c);
+    }
+    return false;
   }
 }

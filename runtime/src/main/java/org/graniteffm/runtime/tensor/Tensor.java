@@ -22,6 +22,7 @@ import org.graniteffm.runtime.Names;
  * thread while another reads it.
  */
 public final class Tensor {
+  private static final int BLOCK = 1 << 12;
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfInt INT =
@@ -397,6 +398,10 @@ public final class Tensor {
         MemorySegment.copy(segment, FLOAT, 0, out, 0, out.length);
         return out;
       }
+      if ((dtype == DType.F16 || dtype == DType.BF16) && isContiguous()) {
+        widenInto(out);
+        return out;
+      }
       long[] index = new long[shape.length];
       for (int i = 0; i < out.length; i++, next(index)) {
         out[i] = floatAt(offset(index));
@@ -404,6 +409,18 @@ public final class Tensor {
       return out;
     } catch (InternalError | IllegalStateException e) {
       throw unreadable(e);
+    }
+  }
+
+  /** Block by block: element by element takes long until it is compiled, which delays loading. */
+  private void widenInto(float[] out) {
+    short[] block = new short[Math.min(out.length, BLOCK)];
+    for (int first = 0; first < out.length; first += block.length) {
+      int count = Math.min(block.length, out.length - first);
+      MemorySegment.copy(segment, SHORT, (long) first * Short.BYTES, block, 0, count);
+      for (int i = 0; i < count; i++) {
+        out[first + i] = widen(block[i]);
+      }
     }
   }
 
@@ -483,11 +500,14 @@ public final class Tensor {
   private float floatAt(long offset) {
     return switch (dtype) {
       case F32 -> segment.get(FLOAT, offset);
-      case F16 -> Float.float16ToFloat(segment.get(SHORT, offset));
-      case BF16 -> Float.intBitsToFloat(segment.get(SHORT, offset) << 16);
+      case F16, BF16 -> widen(segment.get(SHORT, offset));
       case F64 -> (float) segment.get(DOUBLE, offset);
       default -> throw new UnsupportedOperationException("not a float type: " + dtype);
     };
+  }
+
+  private float widen(short bits) {
+    return dtype == DType.F16 ? Float.float16ToFloat(bits) : Float.intBitsToFloat(bits << 16);
   }
 
   private long longAt(long offset) {

@@ -209,6 +209,23 @@ final class TensorTest {
         Tensor.of(bytes(0xc0, 0x3f, 0xc0, 0xbf), DType.BF16, 2).toFloatArray());
   }
 
+  @ParameterizedTest
+  @EnumSource(names = {"F16", "BF16"})
+  void allHalvesAreWidenedInOrder(DType dtype) {
+    int count = 1 << Short.SIZE; // each there is, and more than one block
+    MemorySegment segment = arena.allocate(2L * count + 1).asSlice(1);
+    for (int i = 0; i < count; i++) {
+      segment.setAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, i, (short) i);
+    }
+    Tensor t = Tensor.of(segment, dtype, count - 3); // the last block is not full
+    float[] all = t.toFloatArray();
+    assertEquals(count - 3, all.length);
+    for (int i = 0; i < all.length; i++) {
+      assertEquals(
+          Float.floatToRawIntBits(t.getFloat(i)), Float.floatToRawIntBits(all[i]), "element " + i);
+    }
+  }
+
   @Test
   void integerTypesAreWidenedWithTheirSign() {
     assertEquals(-2, Tensor.of(bytes(0xfe), DType.I8).getLong());
