@@ -90,7 +90,15 @@ public final class Main implements Callable<Integer> {
    * @param args the command and its arguments
    */
   public static void main(String[] args) {
+    // Not a return: there may be threads of a library that do not end by themselves.
+    System.exit(runOnStandardStreams(args));
+  }
+
+  /** All that {@link #main} does but the last. */
+  static int runOnStandardStreams(String[] args) {
     LogSettings.use();
+    System.setProperty("picocli.disable.closures", "true"); // spares a search for Groovy
+    EarlyStart early = EarlyStart.begin(args);
     StandardOutput standardOutput = new StandardOutput(new FileOutputStream(FileDescriptor.out));
     PrintStream out = new PrintStream(standardOutput, false, StandardCharsets.UTF_8);
     PrintStream err =
@@ -110,8 +118,8 @@ public final class Main implements Callable<Integer> {
       exitCode = FAILED;
     }
     err.flush();
-    // Not System.exit: there may be threads of a library that do not end by themselves.
-    System.exit(exitCode);
+    early.end();
+    return exitCode;
   }
 
   /**
