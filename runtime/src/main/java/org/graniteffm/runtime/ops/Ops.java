@@ -363,7 +363,6 @@ public final class Ops {
     job.q = q;
     job.tokens = tokens;
     job.firstSequence = firstSequence;
-    job.sequences = sequences;
     job.firstKey = firstKey;
     job.firstToken = firstToken;
     job.lastToken = lastToken;
@@ -899,14 +898,14 @@ public final class Ops {
   }
 
   /**
-   * Blocks of queries of some heads on one key/value head of one sequence; the last tokens, which
-   * see most keys, come first.
+   * Blocks of queries of some heads on one key/value head of one sequence. All blocks of a head
+   * follow each other, so that its keys and values stay in cache, and of these the last tokens,
+   * which see most keys, come first.
    */
   private static final class AttentionJob implements Workers.Job {
     private Matrix q;
     private int tokens;
     private int firstSequence;
-    private int sequences;
     private int firstKey;
     private int firstToken;
     private int lastToken;
@@ -922,9 +921,9 @@ public final class Ops {
     public void slice(int slice, int worker) {
       CacheView c = cache;
       int part = slice % parts;
-      int head = slice / parts % c.kvHeads;
-      int sequence = firstSequence + slice / (parts * c.kvHeads) % sequences;
-      int block = slice / (parts * c.kvHeads * sequences);
+      int block = slice / parts % blocks;
+      int head = slice / (parts * blocks) % c.kvHeads;
+      int sequence = firstSequence + slice / (parts * blocks * c.kvHeads);
       int token = firstToken + block * blockTokens;
       int n = Math.min(blockTokens, lastToken - token);
       int group = c.heads / c.kvHeads / parts;
