@@ -222,6 +222,13 @@ static void rounding_stays_within_its_bound(const gk_table *kernels) {
   }
   const attention_case many = {3, 200, 40, 48, 0.125f, NULL, true};
   check_attention(kernels, 0, &many);
+  /* More keys than are at hand at once, of each number of tiles of 32 dimensions. */
+  for (int64_t hd = 32; hd <= 256; hd += 32) {
+    const attention_case more = {2, 35, 560 + hd % 64, hd, 0.0625f, NULL, true};
+    check_attention(kernels, (int)(hd / 32 % CHECK_PLACES), &more);
+  }
+  const attention_case one = {1, 16, 1100, 31, 0.125f, NULL, true};
+  check_attention(kernels, 0, &one);
 }
 
 /*
@@ -351,6 +358,79 @@ static void large_scores_neither_overflow_nor_vanish(const gk_table *kernels) {
   }
 }
 
+/* The same where queries and keys are rounded to bfloat16: they are such numbers already, so that
+ * weights are as precise as bfloat16 has them, whichever score is the first and the largest. */
+static void rounded_large_scores_neither_overflow_nor_vanish(const gk_table *kernels) {
+  enum { HEADS = 2, ROWS = 35, PAST = 300, HD = 24, KEYS = PAST + ROWS, WIDTH = HEADS * HD };
+  for (int shape = 0; shape < 4; shape++) {
+    for (float size = 10; size < 1e5f; size *= 10) {
+      const float sign = shape == 3 ? -1 : 1;
+      const attention_case c = {HEADS, ROWS, PAST, HD, sign * size / 256, NULL, true};
+      name_case(&c, GK_F32, shape);
+      float *q = check_f32(0, ROWS, WIDTH, WIDTH), *k = check_f32(0, KEYS, HD, HD),
+            *v = check_f32(0, KEYS, HD, HD), *out = check_f32(0, ROWS, WIDTH, WIDTH);
+      for (int64_t i = 0; i < ROWS * WIDTH; i++) q[i] = i % HD == 1;
+      check_fill(k, KEYS, HD, HD, -1, 1);
+      check_fill(v, KEYS, HD, HD, -1, 1);
+      for (int64_t j = 0; j < KEYS; j++) { /* growing, falling, with one peak, falling below 0 */
+        const int64_t at = shape == 0 ? j : shape == 2 ? 250 * (j == 170) : KEYS - j;
+        k[j * HD + 1] = sign * (float)(at * 256 / KEYS);
+      }
+      kernels->attention_bf16(q, WIDTH, HEADS, ROWS, k, v, GK_F32, HD, PAST, NULL, HD, c.scale, out,
+                              WIDTH);
+      double p[KEYS];
+      for (int64_t r = 0; r < ROWS; r++) {
+        const double score = reference_probabilities(&c, q + r * WIDTH, k, HD, r, p);
+        const double tolerance = 1.0 / 128 + (HD + KEYS + 16) * CHECK_EPS * (1 + score);
+        for (int64_t at = 0; at < WIDTH; at++) {
+          double expected = 0;
+          for (int64_t j = 0; j < KEYS; j++) expected += p[j] * (double)v[j * HD + at % HD];
+          CHECK_CLOSE(out[r * WIDTH + at], expected, tolerance, "out[%d,%d]", (int)r, (int)at);
+        }
+      }
+      check_release();
+    }
+  }
+}
+
+/* NaN and Inf in keys and queries, and products that overflow, make NaN of the same rows. */
+static void rounded_special_keys_stay_with_those_who_see_them(const gk_table *kernels) {
+  enum { HEADS = 3, ROWS = 37, PAST = 150, HD = 40, KEYS = PAST + ROWS, WIDTH = HEADS * HD };
+  EACH_CACHE_TYPE(dtype) for (int what = 0; what < 7; what++) {
+    for (int64_t spike = 3; spike < KEYS; spike += 29) {
+      check_case("dtype=%d key=%lld what=%d", dtype, (long long)spike, what);
+      float *q = check_f32(0, ROWS, WIDTH, WIDTH), *k = check_f32(0, KEYS, HD, HD),
+            *v = check_f32(0, KEYS, HD, HD);
+      check_fill(q, ROWS, WIDTH, WIDTH, 0.25f, 1);
+      check_fill(k, KEYS, HD, HD, -1, 1);
+      check_fill(v, KEYS, HD, HD, -1, 1);
+      float *const key = k + spike * HD, *const query = q + spike % ROWS * WIDTH + HD;
+      if (what == 0) key[20] = NAN;
+      if (what == 1) key[20] = -NAN;
+      if (what == 2) key[3] = -INFINITY; /* weighs nothing */
+      if (what == 3) key[33] = INFINITY;
+      if (what == 4) query[7] = NAN;
+      if (what == 5) query[39] = key[39] = 1e30f;
+      for (int64_t j = 0; what == 6 && j < PAST + 20; j++) k[j * HD] = -INFINITY;
+      const void *cached_k = in_cache(0, dtype, k, KEYS, HD, HD),
+                 *cached_v = in_cache(0, dtype, v, KEYS, HD, HD);
+      float *out = check_f32(0, ROWS, WIDTH, WIDTH), *exact = check_f32(0, ROWS, WIDTH, WIDTH);
+      kernels->attention_bf16(q, WIDTH, HEADS, ROWS, cached_k, cached_v, dtype, HD, PAST, NULL, HD,
+                              0.125f, out, WIDTH);
+      kernels->attention_f32(q, WIDTH, HEADS, ROWS, cached_k, cached_v, dtype, HD, PAST, NULL, HD,
+                             0.125f, exact, WIDTH);
+      for (int64_t i = 0; i < ROWS * WIDTH; i++) {
+        CHECK(isnan(out[i]) == isnan(exact[i]));
+        if (what != 5 && !isnan(exact[i])) { /* 5: rounding decides which key is the largest */
+          CHECK_CLOSE(out[i], (double)exact[i], 0.05, "out[%d,%d]", (int)(i / WIDTH),
+                      (int)(i % WIDTH));
+        }
+      }
+      check_release();
+    }
+  }
+}
+
 /*
  * Rows in one call, in two, or head by head: the same bits. The contract promises only the same up
  * to its precision; all tiers do better, which keeps greedy decoding independent of how work is
@@ -469,7 +549,9 @@ CHECK_MAIN(CHECK_TEST(every_tail_matches_reference), CHECK_TEST(every_block_edge
            CHECK_TEST(model_shapes_match_reference), CHECK_TEST(rounding_stays_within_its_bound),
            CHECK_TEST(rounding_survives_a_moving_maximum), CHECK_TEST(hidden_keys_are_left_out),
            CHECK_TEST(special_values_stay_with_those_who_see_them),
-           CHECK_TEST(large_scores_neither_overflow_nor_vanish), CHECK_TEST(splits_change_no_bit),
-           CHECK_TEST(size_zero_does_nothing),
+           CHECK_TEST(large_scores_neither_overflow_nor_vanish),
+           CHECK_TEST(rounded_large_scores_neither_overflow_nor_vanish),
+           CHECK_TEST(rounded_special_keys_stay_with_those_who_see_them),
+           CHECK_TEST(splits_change_no_bit), CHECK_TEST(size_zero_does_nothing),
            CHECK_TEST(other_types_are_refused_and_nothing_written),
            CHECK_TEST(probabilities_match_reference))
