@@ -26,21 +26,11 @@ static inline void gk_pack_tile(const float *const *row, __mmask16 used, int64_t
   }
 }
 
-/* The words 0 to 15 of the lower half in turn with those of the upper half. */
-static inline __m512i gk_interleave_halves(__m512i words) {
-  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24,
-                                         8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-  return _mm512_permutexvar_epi16(order, words);
-}
-
 /* The numbers 0 to 15 of two vectors in turn, rounded. */
 static inline __m512i gk_interleave_16(__m512 even, __m512 odd) {
-  return gk_interleave_halves((__m512i)_mm512_cvtne2ps_pbh(odd, even));
-}
-
-/* The same of numbers that are bfloat16 already. */
-static inline __m512i gk_interleave_16x16(__m256i even, __m256i odd) {
-  return gk_interleave_halves(_mm512_inserti64x4(_mm512_castsi256_si512(even), odd, 1));
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24,
+                                         8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(odd, even));
 }
 
 #endif
