@@ -92,6 +92,20 @@ static inline __m512 emulated_scalef_ps(__m512 a, __m512 b) {
 #undef _mm512_scalef_ps
 #define _mm512_scalef_ps(a, b) emulated_scalef_ps(a, b)
 
+/* What is left of each number after its floor, which is exact but next to below zero; of infinities
+ * nothing is. No kernel keeps bits behind the point, or rounds another way. */
+static inline __m512 emulated_reduce_floor_ps(__m512 a) {
+  float x[16];
+  memcpy(x, &a, sizeof x);
+  for (int i = 0; i < 16; i++) x[i] = isinf(x[i]) ? 0 : x[i] - floorf(x[i]);
+  memcpy(&a, x, sizeof x);
+  return a;
+}
+#undef _mm512_reduce_ps
+#define _mm512_reduce_ps(a, how)                                                        \
+  (((void)sizeof(char[(how) == (_MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC) ? 1 : -1])), \
+   emulated_reduce_floor_ps(a))
+
 /* To the nearest bfloat16, ties to even, whatever MXCSR says; subnormal numbers become zero, NaN a
  * quiet one. */
 static inline uint16_t emulated_to_bf16(uint32_t bits) {

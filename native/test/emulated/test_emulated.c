@@ -68,6 +68,22 @@ static void masks_keep_bytes_untouched(const gk_table *kernels) {
 
 /* ---- numbers -------------------------------------------------------------------------------- */
 
+static void reduce_leaves_the_fraction(const gk_table *kernels) {
+  if (!is_amx(kernels)) return;
+  static const float cases[][2] = {
+      {0, 0},         {0.75f, 0.75f},  {-0.25f, 0.75f},        {-3, 0},
+      {125.5f, 0.5f}, {-125.5f, 0.5f}, {INFINITY, 0},          {-INFINITY, 0},
+      {8388609, 0},   {-1.5f, 0.5f},   {0x1p-149f, 0x1p-149f}, {1.9999999f, 0.99999988f}};
+  for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+    check_case("of %g", (double)cases[c][0]);
+    const __m512 left =
+        _mm512_reduce_ps(_mm512_set1_ps(cases[c][0]), _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    CHECK(_mm512_cvtss_f32(left) == cases[c][1]);
+  }
+  CHECK(isnan(_mm512_cvtss_f32(
+      _mm512_reduce_ps(_mm512_set1_ps(NAN), _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC))));
+}
+
 /* One rounding, by way of a double that holds the product exactly. */
 static void scalef_rounds_once(const gk_table *kernels) {
   if (!is_amx(kernels)) return;
@@ -400,6 +416,7 @@ static void misuse_ends_the_process(const gk_table *kernels) {
 }
 
 CHECK_MAIN(CHECK_TEST(masks_keep_bytes_untouched), CHECK_TEST(scalef_rounds_once),
-           CHECK_TEST(bf16_is_the_nearest), CHECK_TEST(halves_and_words_are_converted),
-           CHECK_TEST(lanes_go_where_they_belong), CHECK_TEST(products_are_rounded_as_described),
-           CHECK_TEST(a_configuration_zeroes_tiles), CHECK_TEST(misuse_ends_the_process))
+           CHECK_TEST(reduce_leaves_the_fraction), CHECK_TEST(bf16_is_the_nearest),
+           CHECK_TEST(halves_and_words_are_converted), CHECK_TEST(lanes_go_where_they_belong),
+           CHECK_TEST(products_are_rounded_as_described), CHECK_TEST(a_configuration_zeroes_tiles),
+           CHECK_TEST(misuse_ends_the_process))
