@@ -29,6 +29,10 @@ public class GemmGroupedBf16Benchmark extends KernelBenchmark {
   @Param({"128", "16", "40"})
   public int tokens;
 
+  /** Where the weights are. */
+  @Param("DRAM")
+  public Residency residency;
+
   private Operands.Pool weights;
   private MemorySegment x;
   private MemorySegment packed;
@@ -45,7 +49,7 @@ public class GemmGroupedBf16Benchmark extends KernelBenchmark {
     n = whole.out();
     k = whole.in();
     long bytes = GROUPS * n * k * Short.BYTES;
-    weights = new Operands.Pool(arena, DType.BF16, GROUPS * n * k, Residency.DRAM.copies(bytes), 1);
+    weights = new Operands.Pool(arena, DType.BF16, GROUPS * n * k, residency.copies(bytes), 1);
     x = Operands.rounded(arena, GROUPS * tokens * k, 2);
     long groupBytes = Kernels.packedBytes(tokens, k);
     packed = Operands.zeros(arena, GROUPS * groupBytes / Float.BYTES);

@@ -26,6 +26,10 @@ public class SiluMulGemmGroupedBf16Benchmark extends KernelBenchmark {
   @Param({"128", "16", "40"})
   public int tokens;
 
+  /** Where the weights are. */
+  @Param("DRAM")
+  public Residency residency;
+
   private Operands.Pool weights;
   private MemorySegment x;
   private MemorySegment packed;
@@ -42,8 +46,7 @@ public class SiluMulGemmGroupedBf16Benchmark extends KernelBenchmark {
     n = whole.out();
     k = whole.in();
     long bytes = GROUPS * 2 * n * k * Short.BYTES;
-    weights =
-        new Operands.Pool(arena, DType.BF16, GROUPS * 2 * n * k, Residency.DRAM.copies(bytes), 1);
+    weights = new Operands.Pool(arena, DType.BF16, GROUPS * 2 * n * k, residency.copies(bytes), 1);
     x = Operands.rounded(arena, GROUPS * tokens * k, 3);
     packed = Operands.zeros(arena, GROUPS * Kernels.packedBytes(tokens, k) / Float.BYTES);
     starts = arena.allocate(ValueLayout.JAVA_INT, GROUPS + 1);

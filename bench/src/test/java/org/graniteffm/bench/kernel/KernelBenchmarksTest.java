@@ -208,6 +208,7 @@ class KernelBenchmarksTest {
     compare(
         () -> {
           GemmGroupedBf16Benchmark benchmark = new GemmGroupedBf16Benchmark();
+          benchmark.residency = Residency.DRAM;
           benchmark.shape = "70x110";
           benchmark.tokens = 21;
           benchmark.setup();
@@ -241,6 +242,7 @@ class KernelBenchmarksTest {
     compare(
         () -> {
           SiluMulGemmGroupedBf16Benchmark benchmark = new SiluMulGemmGroupedBf16Benchmark();
+          benchmark.residency = Residency.DRAM;
           benchmark.shape = "64x16";
           benchmark.tokens = 21;
           benchmark.setup();
