@@ -362,10 +362,16 @@ public final class Experts {
     }
     y.segment().asSlice(0, y.rowOffset(rows)).fill((byte) 0);
     int workers = ops.workers().size();
+    // some experts in turn, or where there are few of them some columns of one
     sliceExperts = Math.ceilDiv(experts, SLICES_PER_WORKER * workers);
+    upSliceRows =
+        sliceExperts > 1
+            ? intermediate
+            : Gemm.packedSliceRows(2 * experts * intermediate, workers) / 2;
+    upSlices = Math.ceilDiv(intermediate, upSliceRows);
     downSliceRows = Gemm.packedSliceRows(hidden, workers);
     ops.run("packExperts", rows * k, packJob, groups);
-    ops.run("expertsUp", rows * k, packedUpJob, Math.ceilDiv(experts, sliceExperts));
+    ops.run("expertsUp", rows * k, packedUpJob, Math.ceilDiv(experts, sliceExperts) * upSlices);
     ops.run("expertsDown", rows * k, packedDownJob, Math.ceilDiv(hidden, downSliceRows));
   }
 
@@ -385,26 +391,27 @@ public final class Experts {
         slice * Kernels.packedBytes(ROWS_PER_GROUP, hidden));
   }
 
-  /** Some experts in turn. */
   private void packedUpSlice(int slice, int worker) {
-    int first = slice * sliceExperts;
+    int first = slice / upSlices * sliceExperts;
+    int column = slice % upSlices * upSliceRows;
     int count = Math.min(sliceExperts, experts - first);
     long expertBytes = 2L * intermediate * hidden * Short.BYTES;
+    long gate = first * expertBytes + (long) column * hidden * Short.BYTES;
     Kernels.siluMulGemmGroupedBf16(
         input.segment(),
-        first * expertBytes,
+        gate,
         input.segment(),
-        first * expertBytes + expertBytes / 2,
+        gate + expertBytes / 2,
         hidden,
         2L * intermediate * hidden,
-        intermediate,
+        Math.min(upSliceRows, intermediate - column),
         hidden,
         packed,
         group[first] * Kernels.packedBytes(ROWS_PER_GROUP, hidden),
         count,
         starts,
         (long) first * Integer.BYTES,
-        0,
+        column,
         intermediate,
         packedGate,
         group[first] * Kernels.packedBytes(ROWS_PER_GROUP, intermediate),
