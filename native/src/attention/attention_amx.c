@@ -106,8 +106,8 @@ static void load_values(const attention *a, int count, workspace *w) {
   const int64_t size = gk_element_size(a->dtype);
   for (int s = 0; s < a->steps; s++) {
     for (int half = 0; half < KEYS / 32; half++) { /* of the keys */
-      __m512 low[16],
-          high[16]; /* pairs of keys, for the first and last four of each 8 dimensions */
+      /* Pairs of keys: of the first four of each eight dimensions, and of the others. */
+      __m512 low[16], high[16];
       GK_UNROLL(16) for (int j = 0; j < 16; j++) {
         __m512i pair[2];
         GK_UNROLL(2) for (int h = 0; h < 2; h++) {
