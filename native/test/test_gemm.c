@@ -143,10 +143,10 @@ static void every_tail_matches_reference(const gk_table *kernels) {
 }
 
 static void blocks_match_reference(const gk_table *kernels) {
-  static const int64_t shapes[][3] = {{33, 260, 520},  {7, 300, 1030},  {520, 33, 70},
-                                      {1, 257, 513},   {3, 289, 1537},  {513, 20, 512},
-                                      {100, 256, 511}, {16, 512, 544},  {130, 300, 1024},
-                                      {65, 200, 2048}, {40, 288, 1536}, {33, 270, 768}};
+  static const int64_t shapes[][3] = {
+      {33, 260, 520},  {7, 300, 1030},  {520, 33, 70},   {1, 257, 513},    {3, 289, 1537},
+      {513, 20, 512},  {100, 256, 511}, {16, 512, 544},  {130, 300, 1024}, {65, 200, 2048},
+      {40, 288, 1536}, {33, 270, 768},  {270, 70, 2048}, {33, 300, 2560},  {5, 260, 2085}};
   for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
     check_product(kernels, (int)s % CHECK_PLACES, shapes[s][0], shapes[s][1], shapes[s][2]);
   }
@@ -283,13 +283,14 @@ static void gated_product_matches_reference(const gk_table *kernels) {
     }
   }
   check_gated(kernels, 1, 35, 300, 1100, 0, 300);
+  check_gated(kernels, 2, 35, 150, 2100, 0, 150);
   check_gated(kernels, 0, 530, 32, 40, 0, 32);
 }
 
 /* Groups in one go give the bits that each gives alone. */
 static void check_groups(const gk_table *kernels, int place, int64_t n, int64_t k) {
-  static const int64_t sizes[] = {0, 5, 33, 0, 0, 70, 16, 1, 0};
-  enum { GROUPS = sizeof sizes / sizeof sizes[0], FIRST = 3, M = FIRST + 125, ROWS = 90 };
+  static const int64_t sizes[] = {0, 5, 33, 0, 0, 70, 16, 290, 1, 0};
+  enum { GROUPS = sizeof sizes / sizeof sizes[0], FIRST = 3, M = FIRST + 415, ROWS = 310 };
   check_case("place=%d n=%lld k=%lld", place, (long long)n, (long long)k);
   int32_t *starts = check_i32(place, GROUPS + 1);
   int64_t tiles = 0, tile_of[GROUPS];
@@ -344,8 +345,8 @@ static void check_groups(const gk_table *kernels, int place, int64_t n, int64_t 
 }
 
 static void groups_match_each_alone(const gk_table *kernels) {
-  static const int64_t shapes[][2] = {{1, 1},    {40, 70},   {64, 256},
-                                      {32, 768}, {96, 1100}, {288, 512}};
+  static const int64_t shapes[][2] = {{1, 1},     {40, 70},   {64, 256},  {32, 768},
+                                      {96, 1100}, {288, 512}, {64, 2048}, {33, 2100}};
   for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
     check_groups(kernels, (int)s % CHECK_PLACES, shapes[s][0], shapes[s][1]);
   }

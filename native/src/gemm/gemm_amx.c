@@ -3,16 +3,21 @@
  * is, by 32 x 16 stored as pairs, which is what packed activations are. So each tile of the result
  * is a piece of the transposed product, 16 weight rows by 16 activation rows.
  *
- * Blocks. One step of the inner loop multiplies 2 tiles of weights by 2 of activations, four
- * products of 16 cycles for four loads of 1 KiB. At 64 bytes a cycle no cache but the first can
- * feed that: with both operands in the second-level cache the unit stands still for 28 % of the
- * time, with the activations in the first-level cache for 5 %. Therefore:
+ * Runs. One step of the inner loop multiplies 2 tiles of weights by 2 of activations, four products
+ * of 16 cycles for four loads of 1 KiB; a run is as many steps as its columns have. Two orders:
  *
- *   for each block of 256 weight rows x 512 columns      in the second-level cache, see below
- *     for each 32 activation rows                        32 KiB, in the first-level cache
- *       for each 32 of the weight rows                   four sums of 16 x 16 in tiles
+ *   Where the activations stay in the second-level cache, of columns that are not too many, a run
+ *   has all columns and sums never leave the tiles:
  *
- * and sums wait in scratch from one 512 columns to the next.
+ *     for each 32 weight rows                            64 KiB of 1024 columns
+ *       for each 32 activation rows                      all of these at most 1 MiB
+ *
+ *   Otherwise it has 512, and of its activations 32 KiB, which stay in the first-level cache; sums
+ *   wait in scratch from one 512 columns to the next:
+ *
+ *     for each block of 256 weight rows x 512 columns    in the second-level cache
+ *       for each 32 activation rows                      32 KiB, in the first-level cache
+ *         for each 32 of the weight rows
  *
  * Weights. Rows that are a power of two long would meet in the same sets of every cache (two dozen
  * rows of 16 KiB fill theirs), and their ends may lie anywhere. So while one block is multiplied
@@ -21,16 +26,19 @@
  * rows: its copy then reads without a gap, which the CPU sees and fetches ahead into the
  * second-level cache, faster than it could be asked to.
  *
+ * Results. What becomes of a run's sums is spread over the steps of the run after the next, in
+ * pieces: in a block between two runs it would keep the unit waiting, since the CPU looks no more
+ * than three steps ahead. The run in between asks for the lines that they go to.
+ *
  * Groups. Experts have weights of their own and few activations each. They are multiplied in one
  * go, so that the first block of each is copied beside the last of the one before.
  *
- * What bounds it, on Sapphire and Emerald Rapids: lines on their way into the first-level cache, of
- * which there may be 16. In each step of 64 cycles the weights of a step come from the second-level
- * cache (32 lines), activations of the next pass from the third (4), weights of the next block from
- * memory (2 for 512 rows of activations, 8 for 128), sums go both ways (8). With all of it in place
- * the inner loop keeps the unit busy for 95 % of the time; in use it is 45 to 54 % at 512 rows and
- * 28 to 30 % at 128. A store to a line that is not in the first-level cache takes four times as
- * long, so these are asked for shortly before.
+ * What bounds it, on Sapphire and Emerald Rapids: lines on their way into and out of the
+ * first-level cache. A step is 64 cycles of the unit. With weights in the second-level cache and
+ * activations in the first, and nothing else, it takes 65; with both in the second, 79. Each line
+ * that is copied costs 8 to 10 cycles more, from memory or not, each of sums 2. In all a step takes
+ * 120 cycles for 512 activation rows of 2048 columns (2 lines copied in each step), and of 1024
+ * columns 115 for 512 rows and 170 for 128 (8 lines).
  */
 
 #include <assert.h>
@@ -43,16 +51,18 @@
 #include "simd/tiles_amx.h"
 
 enum {
-  TILE = 1024,      /* bytes */
-  RUN_STEPS = 16,   /* of 32 columns, in which sums stay in tiles */
-  BLOCK_PAIRS = 8,  /* of tiles: 256 weight rows */
-  BLOCK_STEPS = 32, /* of a block of 256 rows, at most */
-  BLOCK_M = 512,    /* activation rows, which share one reading of the weights */
-  FEW_M = 128,      /* of which whole rows of 2048 columns stay in the second-level cache */
-  BLOCK_BYTES = BLOCK_PAIRS * 2 * BLOCK_STEPS * TILE,
+  TILE = 1024,          /* bytes */
+  RUN_STEPS = 16,       /* of 32 columns, where sums wait */
+  LONG_STEPS = 64,      /* at most, where they do not */
+  NEAR_BYTES = 1 << 20, /* of activations that stay in the second-level cache */
+  BLOCK_PAIRS = 8,      /* of tiles: 256 weight rows */
+  BLOCK_M = 512,        /* activation rows, which share one reading of the weights */
+  BLOCK_BYTES = BLOCK_PAIRS * 2 * RUN_STEPS * TILE,
   SUMS_BYTES = BLOCK_PAIRS * (BLOCK_M / 32) * 4 * TILE,
+  SLOTS = 4,  /* for sums that do not wait */
   STREAMS = 4 /* at most, of a copy */
 };
+_Static_assert(2 * LONG_STEPS * TILE <= BLOCK_BYTES, "a block of long rows is too long");
 _Static_assert(2 * BLOCK_BYTES + SUMS_BYTES <= GK_GEMM_SCRATCH, "scratch is too small");
 
 /*
@@ -107,20 +117,21 @@ typedef struct block {
 } block;
 
 static block block_at(const weights *w, const part *p, int64_t pair, int64_t c) {
-  const int64_t steps = packed_tiles(w->k);
-  const int whole = steps <= BLOCK_STEPS || (steps <= 2 * BLOCK_STEPS && p->m <= FEW_M);
-  const int64_t most = !whole || steps <= BLOCK_STEPS
-                           ? BLOCK_PAIRS
-                           : BLOCK_PAIRS * BLOCK_STEPS / steps; /* as many as there is room for */
+  const int64_t steps = packed_tiles(w->k), x_bytes = (p->m + 15) / 16 * steps * TILE;
+  const int alone = steps > RUN_STEPS && steps <= LONG_STEPS && x_bytes <= NEAR_BYTES;
+  const int64_t most = alone ? 1 : BLOCK_PAIRS;
   const int64_t pairs = w->pairs - pair, columns = w->k - c;
   return (block){.p = *p,
                  .pair = pair,
                  .c = c,
                  .pairs = (int)(pairs < most ? pairs : most),
-                 .columns = (int)(whole || columns < RUN_STEPS * 32 ? columns : RUN_STEPS * 32)};
+                 .columns = (int)(alone || columns < RUN_STEPS * 32 ? columns : RUN_STEPS * 32)};
 }
 
 static int block_steps(const block *b) { return (b->columns + 31) / 32; }
+
+/* Whether a run has all columns. */
+static int is_whole(const weights *w, const block *b) { return b->columns == w->k; }
 
 /* Columns before rows, so that sums wait as short as they can. */
 static block block_after(const weights *w, const activations *a, const block *b) {
@@ -176,10 +187,10 @@ static inline void copy_line(unsigned char *to, const unsigned char *from) {
   _mm512_storeu_si512(to, _mm512_loadu_si512(from));
 }
 
-/* Whether there are all rows, and columns for whole steps of streams that end with a run. */
+/* Whether there are all rows, and of each as many lines as steps of streams end with. */
 static int is_even(const copy *c) {
   const int64_t last = (c->b.pair + c->b.pairs - 1) * c->w->apart + 15;
-  return c->b.columns % (RUN_STEPS / 2 * 32) == 0 && last < c->w->rows[0] && last < c->w->rows[1];
+  return c->b.columns % (4 * 32) == 0 && last < c->w->rows[0] && last < c->w->rows[1];
 }
 
 /* A row from a line on; rows and columns that there are not are zeros. */
@@ -223,6 +234,7 @@ static inline stream stream_at(const copy *c, int i, int steps) {
 typedef struct run {
   float *sums; /* [2, 2, 16, 16] */
   int add;     /* whether there are sums of the columns before */
+  int waits;   /* whether columns after will be added, or were before */
 } run;
 
 #define BEGIN_SUM(tile, r)                           \
@@ -242,22 +254,56 @@ static inline void want_sums(const run *now, const run *next, int s) {
   }
 }
 
+/* Four tiles [2, 2, 16, 16] of sums to be finished: of the pair `pair` of weights; of up to 32
+ * activation rows from the first, `row` among all rows and `tile` among tiles. */
+typedef struct pending {
+  const float *sums;
+  int64_t pair, row, tile;
+  int rows; /* 0 for nothing */
+} pending;
+
+enum { PIECES = 16 };
+
+/* Finishes a piece of sums, or asks for the lines that it will go to. */
+typedef void finish(const void *target, const pending *p, int piece);
+
+typedef struct finisher {
+  finish *done, *expect;
+  const void *target;
+} finisher;
+
+GK_TEMPLATE void finish_from(const finisher *f, pending *p, int piece) {
+  if (p->rows > 0) {
+    for (; piece < PIECES; piece++) f->done(f->target, p, piece);
+  }
+  p->rows = 0;
+}
+
 /* Two rows of tiles of weights, two of activations; with one of these, x[1] is not read. */
 typedef struct operands {
   const unsigned char *w[2], *x[2];
 } operands;
 
+/* What a run asks for: in each of its first RUN_STEPS steps so many lines. */
+typedef struct wish {
+  const unsigned char *x;
+  int lines;
+} wish;
+
 /*
  * now->sums (+)= w[2, steps] x[2, steps], and then the tiles hold the sums of the next run. With one
  * group of activation rows, the second half of the sums means nothing. Meanwhile, in each step, so
- * many `lines` of the next block are copied: 2, 4, 8 or 16, or none.
+ * many `lines` of the next block are copied: 2, 4, 8 or 16, or none; and `ready` is finished, while
+ * `late` is expected.
  */
 GK_TEMPLATE void multiply(const operands *of, int groups, int steps, const run *now,
-                          const run *next, int lines, copy *ahead, const unsigned char *want_x,
-                          int want_lines) {
+                          const run *next, int lines, copy *ahead, const wish *want,
+                          const finisher *f, pending *ready, const pending *late) {
   const int streams = lines < STREAMS ? lines : STREAMS, each = lines == 0 ? 0 : lines / streams;
   const int row_lines = block_steps(&ahead->b), gaps = ahead->b.columns < ahead->w->k;
-  int line = ahead->line;
+  const int waits = now->waits || next->add;
+  const int apart = steps < 2 * PIECES ? 1 : steps / PIECES; /* steps from piece to piece */
+  int line = ahead->line, piece = 0, due = 0;
   stream at[STREAMS];
   for (int i = 0; i < streams; i++) at[i] = stream_at(ahead, i, row_lines);
   for (int s = 0; s < steps; s++) {
@@ -265,7 +311,7 @@ GK_TEMPLATE void multiply(const operands *of, int groups, int steps, const run *
       GK_UNROLL(4) for (int i = 0; i < streams; i++) {
         for (int l = 0; l < each; l++) {
           if (gaps) _mm_prefetch((const char *)at[i].want + l * 64, _MM_HINT_T1);
-          if (lines == 2) __builtin_prefetch(at[i].to + (each + l) * TILE, 1);
+          __builtin_prefetch(at[i].to + (each + l) * TILE, 1);
           copy_line(at[i].to + l * TILE, at[i].from + l * 64);
         }
         at[i].from += each * 64;
@@ -279,10 +325,16 @@ GK_TEMPLATE void multiply(const operands *of, int groups, int steps, const run *
         for (int i = 0; i < streams; i++) at[i] = stream_at(ahead, i, row_lines);
       }
     }
-    for (int l = 0; l < want_lines; l++) {
-      _mm_prefetch((const char *)want_x + (s * want_lines + l) * 64, _MM_HINT_T1);
+    for (int l = 0; l < want->lines; l++) {
+      _mm_prefetch((const char *)want->x + (s * want->lines + l) * 64, _MM_HINT_T1);
     }
-    if (s >= RUN_STEPS / 2) want_sums(now, next, s);
+    if (waits && s >= RUN_STEPS / 2) want_sums(now, next, s);
+    if (s == due && piece < PIECES) {
+      if (ready->rows > 0) f->done(f->target, ready, piece);
+      if (late->rows > 0) f->expect(f->target, late, piece);
+      piece++;
+      due += apart;
+    }
     /* The weights go past the first-level cache, which belongs to the activations. */
     _tile_stream_loadd(4, of->w[0] + s * TILE, 64);
     _tile_loadd(6, of->x[0] + s * TILE, 64);
@@ -305,26 +357,7 @@ GK_TEMPLATE void multiply(const operands *of, int groups, int steps, const run *
   BEGIN_SUM(2, next);
   if (groups == 2) _tile_stored(3, now->sums + 768, 64);
   BEGIN_SUM(3, next);
-}
-
-/* What becomes of two tiles [2, 16, 16] of sums: of the pair `pair` of weights; of up to 16
- * activation rows from the first, `row` among all rows and `tile` among tiles. */
-typedef void finish(const void *target, const float *sums, int64_t pair, int64_t row, int64_t tile,
-                    int rows);
-
-/* Sums to be finished one run after they were stored: to load at once what tiles have just left in
- * memory would wait until it is there. */
-typedef struct pending {
-  const float *sums;
-  int64_t pair, row, tile;
-  int rows; /* 0 for nothing */
-} pending;
-
-GK_TEMPLATE void finish_pending(pending *p, finish *done, const void *target) {
-  for (int g = 0; g * 16 < p->rows; g++) {
-    done(target, p->sums + g * 512, p->pair, p->row + g * 16, p->tile + g, p->rows - g * 16);
-  }
-  p->rows = 0;
+  finish_from(f, ready, piece);
 }
 
 /* So many lines in each step copy a block in so many of them. */
@@ -334,9 +367,14 @@ static int lines_a_step(const block *b, int steps) {
   return lines;
 }
 
+/* Where the sums of one pair of weights and one pass of activations are. */
+static float *sums_at(float *sums, const block *b, int pair, int pass) {
+  return sums + ((int64_t)pair * ((b->p.m + 31) / 32) + pass) * 1024;
+}
+
 /* All products of the activations with the weights. */
-GK_TEMPLATE void multiply_all(const weights *w, const activations *a, void *scratch, finish *done,
-                              const void *target) {
+GK_TEMPLATE void multiply_all(const weights *w, const activations *a, void *scratch,
+                              const finisher *f) {
   const int64_t x_group = packed_tiles(w->k) * TILE;
   unsigned char *tiles = scratch, *next_tiles = tiles + BLOCK_BYTES;
   float *const sums = (float *)(tiles + 2 * BLOCK_BYTES); /* [pairs, passes, 4, 16, 16] */
@@ -348,8 +386,9 @@ GK_TEMPLATE void multiply_all(const weights *w, const activations *a, void *scra
   copy_rest(&first);
   gk_tiles_begin();
   gk_tiles_see_stores();
-  run now = {sums, 0};
-  pending late = {0};
+  int slot = 0;
+  run now = {.sums = sums, .waits = !is_whole(w, &b)};
+  pending late = {0}, ready = {0}; /* of the run before, and of the one before that */
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
@@ -358,71 +397,68 @@ GK_TEMPLATE void multiply_all(const weights *w, const activations *a, void *scra
     next = block_after(w, a, &b);
     const int more = next.p.m > 0;
     const int passes = (int)((b.p.m + 31) / 32); /* of 32 activation rows */
-    const int steps = block_steps(&b), runs = (steps + RUN_STEPS - 1) / RUN_STEPS;
+    const int steps = block_steps(&b);
     const int full_passes = (int)((b.p.m + 15) / 32); /* which copy beside their products */
-    const int lines = lines_a_step(&next, full_passes * b.pairs * (steps - steps % RUN_STEPS));
+    const int lines = lines_a_step(&next, full_passes * b.pairs * steps);
     copy ahead = copy_of(w, &next, next_tiles, lines < STREAMS ? lines : STREAMS);
     const int meanwhile = more && is_even(&ahead);
-    const int want_lines = (32 + b.pairs - 1) / b.pairs;
+    const int last = b.c + b.columns >= w->k;
     const unsigned char *const x = a->x + b.p.tile * x_group + b.c / 32 * TILE;
     const unsigned char *const next_x =
         more ? a->x + next.p.tile * x_group + next.c / 32 * TILE : x;
-    for (int r = 0; r < runs; r++) {
-      const int first_step = r * RUN_STEPS;
-      const int run_steps = steps - first_step < RUN_STEPS ? steps - first_step : RUN_STEPS;
-      const int add = b.c + r > 0, last = r + 1 == runs && b.c + b.columns >= w->k;
-      for (int pass = 0; pass < passes; pass++) {
-        const unsigned char *const x_at = x + 2 * pass * x_group + first_step * TILE;
-        const unsigned char *const x_next = pass + 1 < passes ? x_at + 2 * x_group
-                                            : r + 1 < runs    ? x + (r + 1) * RUN_STEPS * TILE
-                                                              : next_x;
-        const int rows = (int)b.p.m - pass * 32, groups = rows > 16 ? 2 : 1;
-        for (int pair = 0; pair < b.pairs; pair++) {
-          const unsigned char *const w_at = tiles + (pair * 2 * steps + first_step) * TILE;
-          const operands of = {{w_at, w_at + steps * TILE}, {x_at, x_at + x_group}};
-          /* Some of the activations of the next pass: two strips of tiles. */
-          const int64_t from = (int64_t)pair * run_steps * want_lines * 64;
-          const int64_t strip = run_steps * TILE;
-          const unsigned char *const want_x =
-              from < strip ? x_next + from : x_next + x_group + (from - strip);
-          run after = {sums, next.c > 0}; /* the first of the next block */
-          if (pair + 1 < b.pairs) {
-            after = (run){now.sums + passes * 1024, add};
-          } else if (pass + 1 < passes) {
-            after = (run){sums + (pass + 1) * 1024, add};
-          } else if (r + 1 < runs) {
-            after = (run){sums, 1};
-          }
-          if (late.sums == now.sums)
-            finish_pending(&late, done, target); /* of one pair, one pass */
-#define MULTIPLY(groups, steps, lines) \
-  multiply(&of, groups, steps, &now, &after, lines, &ahead, want_x, want_lines)
-          const int copied =
-              meanwhile && run_steps == RUN_STEPS && ahead.row < ahead.rows ? lines : 0;
-          if (groups == 1) {
-            MULTIPLY(1, run_steps, 0);
-          } else if (copied == 2) {
-            MULTIPLY(2, RUN_STEPS, 2);
-          } else if (copied == 4) {
-            MULTIPLY(2, RUN_STEPS, 4);
-          } else if (copied == 8) {
-            MULTIPLY(2, RUN_STEPS, 8);
-          } else if (copied == 16) {
-            MULTIPLY(2, RUN_STEPS, 16);
-          } else {
-            MULTIPLY(2, run_steps, 0);
-          }
-#undef MULTIPLY
-          finish_pending(&late, done, target);
-          late = (pending){.sums = now.sums,
-                           .pair = b.pair + pair,
-                           .row = b.p.row + pass * 32,
-                           .tile = b.p.tile + pass * 2,
-                           .rows = !last       ? 0
-                                   : rows < 32 ? rows
-                                               : 32};
-          now = after;
+    for (int pass = 0; pass < passes; pass++) {
+      const unsigned char *const x_at = x + 2 * pass * x_group;
+      const unsigned char *const x_next = pass + 1 < passes ? x_at + 2 * x_group : next_x;
+      const int rows = (int)b.p.m - pass * 32, groups = rows > 16 ? 2 : 1;
+      for (int pair = 0; pair < b.pairs; pair++) {
+        const unsigned char *const w_at = tiles + pair * 2 * steps * TILE;
+        const operands of = {{w_at, w_at + steps * TILE}, {x_at, x_at + x_group}};
+        /* Some of the activations of the next pass, two strips of tiles, unless they are near. */
+        const int want_lines = steps > RUN_STEPS ? 0 : (32 + b.pairs - 1) / b.pairs;
+        const int64_t from = (int64_t)pair * steps * want_lines * 64, strip = steps * TILE;
+        const wish want = {from < strip ? x_next + from : x_next + x_group + (from - strip),
+                           want_lines};
+        const int same = pair + 1 < b.pairs || pass + 1 < passes; /* block, after this run */
+        const block *const then = same ? &b : &next;
+        run after = {.add = then->c > 0, .waits = !is_whole(w, then)};
+        if (!after.waits) {
+          slot = (slot + 1) % SLOTS;
+          after.sums = sums + slot * 1024;
+        } else if (pair + 1 < b.pairs) {
+          after.sums = sums_at(sums, &b, pair + 1, pass);
+        } else {
+          after.sums = sums_at(sums, then, 0, same ? pass + 1 : 0);
         }
+        if (late.sums == now.sums || ready.sums == now.sums) { /* of one pair, one pass */
+          finish_from(f, &ready, 0);
+          finish_from(f, &late, 0);
+        }
+#define MULTIPLY(groups, lines) \
+  multiply(&of, groups, steps, &now, &after, lines, &ahead, &want, f, &ready, &late)
+        const int copied = meanwhile && ahead.row < ahead.rows ? lines : 0;
+        if (groups == 1) {
+          MULTIPLY(1, 0);
+        } else if (copied == 2) {
+          MULTIPLY(2, 2);
+        } else if (copied == 4) {
+          MULTIPLY(2, 4);
+        } else if (copied == 8) {
+          MULTIPLY(2, 8);
+        } else if (copied == 16) {
+          MULTIPLY(2, 16);
+        } else {
+          MULTIPLY(2, 0);
+        }
+#undef MULTIPLY
+        ready = late;
+        late = (pending){.sums = now.sums,
+                         .pair = b.pair + pair,
+                         .row = b.p.row + pass * 32,
+                         .tile = b.p.tile + pass * 2,
+                         .rows = !last       ? 0
+                                 : rows < 32 ? rows
+                                             : 32};
+        now = after;
       }
     }
     if (more) copy_rest(&ahead);
@@ -430,7 +466,8 @@ GK_TEMPLATE void multiply_all(const weights *w, const activations *a, void *scra
     tiles = next_tiles;
     next_tiles = swap;
   }
-  finish_pending(&late, done, target);
+  finish_from(f, &ready, 0);
+  finish_from(f, &late, 0);
   _tile_release();
 }
 
@@ -443,31 +480,53 @@ typedef struct rows_target {
   int64_t y_stride;
 } rows_target;
 
-/* y[rows[row..], 32 * pair..] = alpha * scales * sums' + beta * y */
-static void finish_rows(const void *target, const float *sums, int64_t pair, int64_t row,
-                        int64_t tile, int rows) {
-  (void)tile;
+/* Where in y 16 columns of a pending row go. */
+static inline float *row_at(const rows_target *t, const pending *p, int row, int half) {
+  const int64_t i = p->row + row;
+  return t->y + (t->rows == NULL ? i : t->rows[i]) * t->y_stride + p->pair * 32 + half * 16;
+}
+
+/* The fourth part of a half: y[rows[row..row + 4], 16 columns] = alpha * scales * sums' + beta * y.
+ * Loads put the rows of a column together in fours, which leaves 4 x 4 to transpose. */
+static inline void finish_rows(const void *target, const pending *p, int piece) {
   const rows_target *t = target;
-  for (int half = 0; half < 2; half++) {
-    const int64_t j = pair * 32 + half * 16;
-    if (j >= t->n) return;
-    const __mmask16 columns = t->n - j >= 16 ? 0xffff : gk_first_lanes(t->n - j);
-    __m512 v[16];
-    GK_UNROLL(16) for (int r = 0; r < 16; r++) v[r] = _mm512_loadu_ps(sums + (half * 16 + r) * 16);
-    gk_transpose_16x16(v);
-    GK_UNROLL(16) for (int r = 0; r < 16; r++) {
-      if (r < rows) {
-        const int64_t i = row + r;
-        float *y = t->y + (t->rows == NULL ? i : t->rows[i]) * t->y_stride + j;
-        const float factor = t->scales == NULL ? t->alpha : t->alpha * t->scales[i];
-        __m512 product = _mm512_mul_ps(_mm512_set1_ps(factor), v[r]);
-        if (t->beta != 0) {
-          const __m512 before = _mm512_maskz_loadu_ps(columns, y);
-          product = _mm512_add_ps(product, _mm512_mul_ps(_mm512_set1_ps(t->beta), before));
-        }
-        _mm512_mask_storeu_ps(y, columns, product);
+  const int half = piece % 2, group = piece / 8, first = piece / 2 % 4 * 4;
+  const int row = group * 16 + first;
+  const int64_t left = t->n - p->pair * 32 - half * 16;
+  if (left <= 0 || row >= p->rows) return;
+  const __mmask16 columns = left >= 16 ? 0xffff : gk_first_lanes(left);
+  const float *const sums = p->sums + (group * 2 + half) * 256 + first;
+  __m512 v[4];
+  GK_UNROLL(4) for (int r = 0; r < 4; r++) {
+    v[r] = _mm512_castps128_ps512(_mm_loadu_ps(sums + r * 16));
+    v[r] = _mm512_insertf32x4(v[r], _mm_loadu_ps(sums + (r + 4) * 16), 1);
+    v[r] = _mm512_insertf32x4(v[r], _mm_loadu_ps(sums + (r + 8) * 16), 2);
+    v[r] = _mm512_insertf32x4(v[r], _mm_loadu_ps(sums + (r + 12) * 16), 3);
+  }
+  const __m512 low[2] = {_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpacklo_ps(v[2], v[3])};
+  const __m512 high[2] = {_mm512_unpackhi_ps(v[0], v[1]), _mm512_unpackhi_ps(v[2], v[3])};
+  v[0] = _mm512_shuffle_ps(low[0], low[1], 0x44);
+  v[1] = _mm512_shuffle_ps(low[0], low[1], 0xee);
+  v[2] = _mm512_shuffle_ps(high[0], high[1], 0x44);
+  v[3] = _mm512_shuffle_ps(high[0], high[1], 0xee);
+  GK_UNROLL(4) for (int r = 0; r < 4; r++) {
+    if (row + r < p->rows) {
+      float *const y = row_at(t, p, row + r, half);
+      const float factor = t->scales == NULL ? t->alpha : t->alpha * t->scales[p->row + row + r];
+      __m512 product = _mm512_mul_ps(_mm512_set1_ps(factor), v[r]);
+      if (t->beta != 0) {
+        const __m512 before = _mm512_maskz_loadu_ps(columns, y);
+        product = _mm512_add_ps(product, _mm512_mul_ps(_mm512_set1_ps(t->beta), before));
       }
+      _mm512_mask_storeu_ps(y, columns, product);
     }
+  }
+}
+
+static inline void expect_rows(const void *target, const pending *p, int piece) {
+  const int row = piece / 2 * 4;
+  for (int r = row; r < row + 4 && r < p->rows; r++) {
+    _mm_prefetch((const char *)row_at(target, p, r, piece % 2), _MM_HINT_T1);
   }
 }
 
@@ -484,7 +543,8 @@ static void multiply_rows(const void *w, int64_t w_stride, int64_t w_group, int6
                        .pairs = (n + 31) / 32,
                        .k = k};
   const rows_target target = {n, alpha, beta, rows, scales, y, y_stride};
-  multiply_all(&all, a, scratch, finish_rows, &target);
+  const finisher f = {finish_rows, expect_rows, &target};
+  multiply_all(&all, a, scratch, &f);
 }
 
 void gemm_bf16_amx(const void *w, int64_t w_stride, int64_t n, int64_t k, const void *x, int64_t m,
@@ -518,24 +578,31 @@ typedef struct packed_target {
   unsigned char *out;
 } packed_target;
 
+/* Where a piece goes: two columns of up to 16 rows. */
+static inline unsigned char *piece_at(const packed_target *t, const pending *p, int piece) {
+  const int64_t j = t->first + p->pair * 16 + piece % 8 * 2;
+  return t->out + ((p->tile + piece / 8) * packed_tiles(t->cols) + j / 32) * TILE + j % 32 / 2 * 64;
+}
+
 /* Columns of the result, in pairs, are rows of the sums: they need no transpose. */
-static void finish_packed(const void *target, const float *sums, int64_t pair, int64_t row,
-                          int64_t tile, int rows) {
-  (void)row;
+static inline void finish_packed(const void *target, const pending *p, int piece) {
   const packed_target *t = target;
-  const int64_t j = t->first + pair * 16, columns = t->n - pair * 16; /* or fewer, or none */
+  const int first = piece % 8 * 2, rows = p->rows - piece / 8 * 16;
+  if (rows <= 0) return;
+  const int64_t columns = t->n - p->pair * 16; /* or fewer than 16, or none */
   const __mmask16 there = rows >= 16 ? 0xffff : gk_first_lanes(rows);
-  unsigned char *out = t->out + (tile * packed_tiles(t->cols) + j / 32) * TILE + j % 32 / 2 * 64;
-  GK_UNROLL(8) for (int p = 0; p < 8; p++) {
-    __m512 gated[2];
-    GK_UNROLL(2) for (int h = 0; h < 2; h++) {
-      const float *gate = sums + (2 * p + h) * 16, *up = gate + 256;
-      const __mmask16 used = 2 * p + h < columns ? there : 0;
-      gated[h] =
-          _mm512_maskz_mov_ps(used, gk_vec_silu(_mm512_loadu_ps(gate)) * _mm512_loadu_ps(up));
-    }
-    _mm512_storeu_si512(out + p * 64, gk_interleave_16(gated[0], gated[1]));
+  const float *const sums = p->sums + piece / 8 * 512;
+  __m512 gated[2];
+  GK_UNROLL(2) for (int h = 0; h < 2; h++) {
+    const float *gate = sums + (first + h) * 16, *up = gate + 256;
+    const __mmask16 used = first + h < columns ? there : 0;
+    gated[h] = _mm512_maskz_mov_ps(used, gk_vec_silu(_mm512_loadu_ps(gate)) * _mm512_loadu_ps(up));
   }
+  _mm512_storeu_si512(piece_at(t, p, piece), gk_interleave_16(gated[0], gated[1]));
+}
+
+static inline void expect_packed(const void *target, const pending *p, int piece) {
+  if (piece / 8 * 16 < p->rows) __builtin_prefetch(piece_at(target, p, piece), 1);
 }
 
 static void multiply_gated(const void *gate, const void *up, int64_t w_stride, int64_t w_group,
@@ -549,7 +616,8 @@ static void multiply_gated(const void *gate, const void *up, int64_t w_stride, i
                        .pairs = (n + 31) / 32 * 2, /* up to the last column of a packed tile */
                        .k = k};
   const packed_target target = {n, first, out_cols, out};
-  multiply_all(&all, a, scratch, finish_packed, &target);
+  const finisher f = {finish_packed, expect_packed, &target};
+  multiply_all(&all, a, scratch, &f);
 }
 
 void silu_mul_gemm_bf16_amx(const void *gate, const void *up, int64_t w_stride, int64_t n,
