@@ -10,7 +10,7 @@
  *   has all columns and sums never leave the tiles:
  *
  *     for each 32 weight rows                            64 KiB of 1024 columns
- *       for each 32 activation rows                      all of these at most 1 MiB
+ *       for each 32 activation rows                      all of them at most 1 MiB
  *
  *   Otherwise it has 512, and of its activations 32 KiB, which stay in the first-level cache; sums
  *   wait in scratch from one 512 columns to the next:
@@ -36,9 +36,9 @@
  * What bounds it, on Sapphire and Emerald Rapids: lines on their way into and out of the
  * first-level cache. A step is 64 cycles of the unit. With weights in the second-level cache and
  * activations in the first, and nothing else, it takes 65; with both in the second, 79. Each line
- * that is copied costs 8 to 10 cycles more, from memory or not, each of sums 2. In all a step takes
- * 120 cycles for 512 activation rows of 2048 columns (2 lines copied in each step), and of 1024
- * columns 115 for 512 rows and 170 for 128 (8 lines).
+ * that is copied beside it costs 8 to 10 cycles more, whether it comes from memory or not, and each
+ * of sums 2. In all a step takes 120 cycles for 512 activation rows of 2048 columns, where 2 lines
+ * are copied in each, and of 1024 columns 120 to 135 for 512 rows and 170 for 128, with 8 lines.
  */
 
 #include <assert.h>
@@ -118,7 +118,7 @@ typedef struct block {
 
 static block block_at(const weights *w, const part *p, int64_t pair, int64_t c) {
   const int64_t steps = packed_tiles(w->k), x_bytes = (p->m + 15) / 16 * steps * TILE;
-  const int alone = steps > RUN_STEPS && steps <= LONG_STEPS && x_bytes <= NEAR_BYTES;
+  const int alone = steps > RUN_STEPS && steps <= LONG_STEPS && p->m > 32 && x_bytes <= NEAR_BYTES;
   const int64_t most = alone ? 1 : BLOCK_PAIRS;
   const int64_t pairs = w->pairs - pair, columns = w->k - c;
   return (block){.p = *p,
@@ -311,7 +311,7 @@ GK_TEMPLATE void multiply(const operands *of, int groups, int steps, const run *
       GK_UNROLL(4) for (int i = 0; i < streams; i++) {
         for (int l = 0; l < each; l++) {
           if (gaps) _mm_prefetch((const char *)at[i].want + l * 64, _MM_HINT_T1);
-          __builtin_prefetch(at[i].to + (each + l) * TILE, 1);
+          if (lines == 2) __builtin_prefetch(at[i].to + (each + l) * TILE, 1);
           copy_line(at[i].to + l * TILE, at[i].from + l * 64);
         }
         at[i].from += each * 64;
