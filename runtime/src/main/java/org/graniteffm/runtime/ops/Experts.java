@@ -28,7 +28,7 @@ public final class Experts {
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
   private static final int TOKENS_PER_SLICE = 16;
   private static final int ROWS_PER_GROUP = 16; // of packed activations
-  private static final int SLICES_PER_WORKER = 4; // so that a stalled core holds up little
+  private static final int SLICES_PER_WORKER = 8; // so that a stalled core holds up little
 
   private final Ops ops;
   private final int experts;
@@ -367,9 +367,9 @@ public final class Experts {
     upSliceRows =
         sliceExperts > 1
             ? intermediate
-            : Gemm.packedSliceRows(2 * experts * intermediate, workers) / 2;
+            : Gemm.packedSliceRows(2 * experts * intermediate, hidden, workers) / 2;
     upSlices = Math.ceilDiv(intermediate, upSliceRows);
-    downSliceRows = Gemm.packedSliceRows(hidden, workers);
+    downSliceRows = Gemm.packedSliceRows(hidden, intermediate, workers);
     ops.run("packExperts", rows * k, packJob, groups);
     ops.run("expertsUp", rows * k, packedUpJob, Math.ceilDiv(experts, sliceExperts) * upSlices);
     ops.run("expertsDown", rows * k, packedDownJob, Math.ceilDiv(hidden, downSliceRows));

@@ -137,16 +137,18 @@ final class Gemm {
   }
 
   /**
-   * How many weight rows make a good slice of work on the matrix unit, which works on blocks of
-   * 256: enough that the first block, which it waits for, is one of several, and still some slices
-   * for each thread. The sums do not depend on it.
+   * How many weight rows make a good slice of work on the matrix unit, which works on blocks of up
+   * to 256, of short rows on smaller ones: enough that the first block, which it waits for, is one
+   * of several, and still some slices for each thread. The sums do not depend on it.
    *
    * @param n all weight rows
+   * @param k columns
    * @param workers size of the pool
-   * @return a multiple of 256, at most 1024
+   * @return a multiple of 128, at most 1024
    */
-  static int packedSliceRows(int n, int workers) {
-    return Math.clamp(n / (4L * workers), 256, 1024) & ~255;
+  static int packedSliceRows(int n, int k, int workers) {
+    int least = k <= 1024 ? 128 : 256;
+    return Math.clamp(n / (4L * workers), least, 1024) & -least;
   }
 
   /**

@@ -206,7 +206,8 @@ public final class Ops {
     gatedJob.gate = gate;
     gatedJob.up = up;
     gatedJob.out = out;
-    gatedJob.sliceRows = Gemm.packedSliceRows(2 * gate.outFeatures(), workers.size()) / 2;
+    gatedJob.sliceRows =
+        Gemm.packedSliceRows(2 * gate.outFeatures(), gate.inFeatures(), workers.size()) / 2;
     run("gatedPacked", rows, gatedJob, Math.ceilDiv(gate.outFeatures(), gatedJob.sliceRows));
   }
 
@@ -666,7 +667,7 @@ public final class Ops {
         int n = layers[i].outFeatures();
         sliceRows[i] =
             packed
-                ? Gemm.packedSliceRows(n, workers.size())
+                ? Gemm.packedSliceRows(n, layers[i].inFeatures(), workers.size())
                 : Gemm.sliceRows(rows, layers[i].weight(), bytes, workers.size());
         firstSlice[i + 1] = firstSlice[i] + Math.ceilDiv(n, sliceRows[i]);
       }
