@@ -234,7 +234,8 @@ public final class Costs {
   }
 
   /**
-   * Arithmetic of a pass over new tokens of which only the last one's scores are wanted.
+   * Arithmetic of a pass over new tokens of which only the last one's scores are wanted: of the
+   * others the last layer needs keys and values alone.
    *
    * @param batch sequences
    * @param tokens new ones of each
@@ -242,11 +243,15 @@ public final class Costs {
    * @return floating-point operations
    */
   public double prefillFlops(int batch, long tokens, long past) {
-    double perToken =
-        2.0 * (blockParameters - vectorParameters + expertParameters * expertShare(1));
+    int layers = config.numHiddenLayers();
+    double layer =
+        2 * (blockParameters - vectorParameters + expertParameters * expertShare(1)) / layers;
+    double keysAndValues = 4.0 * config.hiddenSize() * config.numKeyValueHeads() * config.headDim();
+    double perKey = 4.0 * config.numAttentionHeads() * config.headDim();
     double seen = tokens * (double) past + tokens * (tokens + 1.0) / 2; // keys, over all tokens
-    double perKey = 4.0 * config.numHiddenLayers() * config.numAttentionHeads() * config.headDim();
-    return batch * (tokens * perToken + seen * perKey + 2.0 * headParameters);
+    double one = layer + (past + tokens) * perKey + 2.0 * headParameters; // what the last one adds
+    return batch
+        * ((layers - 1) * (tokens * layer + seen * perKey) + (tokens - 1) * keysAndValues + one);
   }
 
   /**

@@ -69,9 +69,18 @@ class CostsTest {
   void prefillCountsTwoOperationsAWeightAndAttention() {
     double perToken = 2.0 * (ATTENTION + ROUTER + EXPERTS / 4);
     double perKey = 6 * 4.0 * 256;
-    assertEquals(
-        2 * (5 * perToken + 15 * perKey + 2.0 * EMBEDDING), costs.prefillFlops(2, 5, 0), 1e-6);
     assertEquals(perToken + 11 * perKey + 2.0 * EMBEDDING, costs.prefillFlops(1, 1, 10), 1e-6);
+  }
+
+  @Test
+  void prefillCountsOfTheLastLayerWhatTheLastTokenNeeds() {
+    double perToken = 2.0 * (ATTENTION + ROUTER + EXPERTS / 4) / 6;
+    double perKey = 4.0 * 256;
+    double before = 5 * (5 * perToken + 15 * perKey);
+    double keysAndValues = 4 * 2.0 * 2 * 128 * 256; // of four tokens
+    double last = perToken + 5 * perKey;
+    assertEquals(
+        2 * (before + keysAndValues + last + 2.0 * EMBEDDING), costs.prefillFlops(2, 5, 0), 1e-6);
   }
 
   @Test
