@@ -56,50 +56,83 @@ final class Decoder implements AutoCloseable {
   }
 
   /**
-   * One block.
+   * One block. The last layer computes keys and values of all tokens, and all else only of those
+   * that are wanted.
    *
-   * <p>Afterwards {@link #hidden} holds the last hidden states.
-   *
-   * @param in what comes in
+   * @param in what comes in, and what is wanted of it
    * @param cache of the sequences
-   * @param recorder told of intermediate results, or null
+   * @param recorder told of intermediate results, or null; wants all tokens
    */
   void forward(Block in, KvCache cache, Recorder recorder) {
-    int rows = in.batch * in.tokens;
-    reserve(rows);
+    reserve(in.batch * in.tokens);
     cache.reserve(in.tokens);
-    load(in, rows, cache.length());
+    // Without a loop here: a method compiled for its loop has what it seldom called, as a token's
+    // embedding is, not inlined down to the kernel, and then that allocates for each token.
+    embed(in);
+    fillAngles(in, cache.length());
+    runLayers(in, cache, recorder);
+    cache.advance(in.tokens);
+  }
 
+  private void runLayers(Block in, KvCache cache, Recorder recorder) {
+    int rows = in.batch * in.tokens;
     Weights.Block[] blocks = weights.blocks();
     record(recorder, 0, s.x, in);
     ops.rmsNorm(s.x, blocks[0].inputNorm(), eps, rows, s.h); // h = norm(x)
+    int queries = in.tokens; // of each sequence, its last ones
     for (int layer = 0; layer < blocks.length; layer++) {
       Weights.Block w = blocks[layer];
-      attention(layer, w, in, rows, cache, recorder); // f = attention(h)
+      boolean last = layer + 1 == blocks.length;
+      if (last) {
+        queries = in.wantedTokens();
+        rows = in.batch * queries;
+      }
+      attention(layer, w, in, queries, cache, recorder); // f = attention(h)
+      if (rows == 0) {
+        break;
+      }
       // x = x + m_res · f;  h = norm(x)
       ops.addRmsNorm(s.x, s.f, residualMultiplier, w.postAttentionNorm(), eps, rows, s.h);
       feedForward(layer, w, in, rows, recorder); // f = mlp(h) or experts(h)
-      boolean last = layer + 1 == blocks.length;
       MemorySegment nextNorm = last ? weights.norm() : blocks[layer + 1].inputNorm();
       ops.addRmsNorm(s.x, s.f, residualMultiplier, nextNorm, eps, rows, s.h);
       record(recorder, layer + 1, last ? s.h : s.x, in);
     }
-    cache.advance(in.tokens);
   }
 
-  /** f = W_o · softmax(m_att · q kᵀ) v, with q, k, v = W_q h, W_k h, W_v h and q, k rotated. */
+  /**
+   * f = W_o · softmax(m_att · q kᵀ) v, with q, k, v = W_q h, W_k h, W_v h and q, k rotated.
+   *
+   * @param queries so many tokens of each sequence, its last ones, go on; the others leave their
+   *     keys and values
+   */
   private void attention(
-      int layer, Weights.Block w, Block in, int rows, KvCache cache, Recorder recorder) {
+      int layer, Weights.Block w, Block in, int queries, KvCache cache, Recorder recorder) {
     cache.view(layer, view);
+    view.tokens = in.tokens;
     view.mask = in.mask;
     view.maskStride = in.maskStride;
-    ops.linear(s.h, rows, w.q(), s.q, w.k(), s.k, w.v(), s.v);
-    ops.ropeIntoCache(s.q, s.k, s.v, s.cos, s.sin, in.tokens, view);
+    int all = in.batch * in.tokens;
+    int rows = in.batch * queries;
+    if (rows == all) {
+      ops.linear(s.h, rows, w.q(), s.q, w.k(), s.k, w.v(), s.v);
+    } else {
+      ops.linear(s.h, all, w.k(), s.k, w.v(), s.v);
+      keepLast(in, queries, s.x);
+      keepLast(in, queries, s.h);
+      if (rows > 0) {
+        ops.linear(s.h, rows, 1f, w.q(), s.q);
+      }
+    }
+    ops.ropeIntoCache(s.q, queries, s.k, s.v, s.cos, s.sin, view);
+    if (rows == 0) {
+      return;
+    }
     float scale = config.attentionMultiplier();
     if (in.sequenceStarts == null) {
-      ops.attention(s.q, in.tokens, 0, in.batch, 0, 0, in.tokens, view, scale, s.a);
+      ops.attention(s.q, queries, 0, in.batch, 0, in.tokens - queries, in.tokens, view, scale, s.a);
     } else {
-      attendWithinSequences(in, scale);
+      attendWithinSequences(in, queries, scale);
     }
     if (recorder != null) {
       recorder.attention(layer, s.q, in, view, scale);
@@ -107,16 +140,28 @@ final class Decoder implements AutoCloseable {
     ops.linear(s.a, rows, 1f, w.o(), s.f);
   }
 
+  /** Moves the rows of each sequence's last tokens together. */
+  private static void keepLast(Block in, int tokens, Matrix m) {
+    for (int sequence = 0; sequence < in.batch; sequence++) {
+      MemorySegment.copy(
+          m.segment(),
+          m.rowOffset((sequence + 1L) * in.tokens - tokens),
+          m.segment(),
+          m.rowOffset((long) sequence * tokens),
+          m.rowOffset(tokens));
+    }
+  }
+
   /** Packed sequences: each run of tokens sees nothing before its own start. */
-  private void attendWithinSequences(Block in, float scale) {
+  private void attendWithinSequences(Block in, int queries, float scale) {
     for (int row = 0; row < in.batch; row++) {
-      for (int first = 0; first < in.tokens; ) {
+      for (int first = in.tokens - queries; first < in.tokens; ) {
         int start = in.sequenceStarts[in.at(row, first)];
         int last = first + 1;
         while (last < in.tokens && in.sequenceStarts[in.at(row, last)] == start) {
           last++;
         }
-        ops.attention(s.q, in.tokens, row, 1, start, first, last, view, scale, s.a);
+        ops.attention(s.q, queries, row, 1, start, first, last, view, scale, s.a);
         first = last;
       }
     }
@@ -153,8 +198,9 @@ final class Decoder implements AutoCloseable {
     ops.linear(s.gate, rows, 1f, mlp.down(), out);
   }
 
-  /** x = m_emb · embedding, and the angles of the rows' positions. */
-  private void load(Block in, int rows, int past) {
+  /** x = m_emb · embedding. */
+  private void embed(Block in) {
+    int rows = in.batch * in.tokens;
     if (in.embeddings != null) {
       float multiplier = config.embeddingMultiplier();
       for (int sequence = 0; sequence < in.batch; sequence++) {
@@ -174,6 +220,10 @@ final class Decoder implements AutoCloseable {
       }
       ops.embed(weights.embedding(), s.ids, rows, config.embeddingMultiplier(), s.x);
     }
+  }
+
+  /** The angles of the rows' positions. */
+  private void fillAngles(Block in, int past) {
     for (int sequence = 0; sequence < in.batch; sequence++) {
       for (int token = 0; token < in.tokens; token++) {
         int position = in.positions == null ? past + token : in.positions[in.at(sequence, token)];
@@ -209,29 +259,17 @@ final class Decoder implements AutoCloseable {
     s = new Scratch(config, ops, rows, rounds);
   }
 
-  /** The last hidden states of the block before: {@code [batch * tokens, H]}. */
-  Matrix hidden() {
-    return s.h;
-  }
-
   /**
-   * {@code logits[i] = W_head · hidden[row] / m_log} for some rows of the block before.
+   * {@code logits[i] = W_head · hidden[firstRow + i] / m_log}, where {@code hidden} are the last
+   * hidden states of the block before: {@code [batch * wantedTokens, H]}.
    *
-   * @param firstRow the first row
-   * @param step rows from one to the next
+   * @param firstRow the first row, as {@link Block#wantedRow} has it
    * @param count how many
    * @param logits {@code [count, V]}
    */
-  void logits(long firstRow, long step, int count, Matrix logits) {
-    long bytes = (long) config.hiddenSize() * Float.BYTES;
-    for (int i = 0; i < count; i++) { // f is free by now
-      MemorySegment.copy(
-          s.h.segment(),
-          s.h.rowOffset(firstRow + i * step),
-          s.f.segment(),
-          s.f.rowOffset(i),
-          bytes);
-    }
+  void logits(long firstRow, int count, Matrix logits) {
+    MemorySegment.copy( // f is free by now
+        s.h.segment(), s.h.rowOffset(firstRow), s.f.segment(), 0, s.f.rowOffset(count));
     ops.linear(s.f, count, 1 / config.logitsScaling(), weights.head(), logits);
   }
 
@@ -265,6 +303,11 @@ final class Decoder implements AutoCloseable {
     /** Where in the call the block starts. */
     int firstToken;
 
+    /**
+     * The first token of the call whose last hidden states are wanted; those behind it are, too.
+     */
+    int firstWanted;
+
     /** {@code [batch, callTokens]}, or null if there are embeddings. */
     int[] ids;
 
@@ -288,6 +331,16 @@ final class Decoder implements AutoCloseable {
 
     int at(int sequence, int token) {
       return sequence * callTokens + firstToken + token;
+    }
+
+    /** How many tokens of the block are wanted, of each sequence: its last ones. */
+    int wantedTokens() {
+      return Math.clamp((long) firstToken + tokens - firstWanted, 0, tokens);
+    }
+
+    /** The row that a wanted token of the call has among the block's last hidden states. */
+    long wantedRow(int sequence, int callToken) {
+      return (sequence + 1L) * wantedTokens() - (firstToken + tokens - callToken);
     }
   }
 

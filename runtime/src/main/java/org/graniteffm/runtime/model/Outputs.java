@@ -61,6 +61,14 @@ final class Outputs implements Decoder.Recorder {
     }
   }
 
+  /** Whether anything is asked for. */
+  boolean any() {
+    return lastHiddenState != null
+        || !hiddenStates.isEmpty()
+        || !attentions.isEmpty()
+        || !routerLogits.isEmpty();
+  }
+
   @Override
   public void hiddenState(int index, Matrix state, Decoder.Block in) {
     if (!hiddenStates.isEmpty()) {

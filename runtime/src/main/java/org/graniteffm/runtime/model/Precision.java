@@ -4,9 +4,9 @@ package org.graniteffm.runtime.model;
 public enum Precision {
   /**
    * As it goes fastest. Where bf16 weights make them, keys and values are rounded to bf16 on their
-   * way into the cache. Where the CPU has a unit that multiplies bfloat16 matrices, and a pass has
-   * more than 16 rows, so are activations that meet bf16 weights: once, where frameworks that
-   * compute in bf16 round all results. Everything else is as with {@link #F32}.
+   * way into the cache. Where the CPU has a unit that multiplies bfloat16 matrices, and more than
+   * 16 rows go through a layer, so are activations that meet bf16 weights: once, where frameworks
+   * that compute in bf16 round all results. Everything else is as with {@link #F32}.
    */
   AUTO,
   /** Activations stay f32 throughout, and so does the cache. */

@@ -139,8 +139,8 @@ public final class Session implements AutoCloseable {
       KvCache cache, int[] ids, int tokens, int[] positions, MemorySegment mask, long maskStride) {
     enter(cache);
     try {
-      append(cache, ids, tokens, positions, mask, maskStride, cache.batch());
-      decoder.logits(block.tokens - 1, block.tokens, cache.batch(), logits);
+      append(cache, ids, tokens, positions, mask, maskStride, tokens - 1, cache.batch());
+      decoder.logits(0, cache.batch(), logits);
       events.end(cache);
       return logits.segment();
     } finally {
@@ -177,8 +177,8 @@ public final class Session implements AutoCloseable {
             "tokens: %d of %d sequences, legal are %d in all"
                 .formatted(tokens, cache.batch(), BLOCK_ROWS));
       }
-      append(cache, ids, tokens, positions, mask, maskStride, (int) rows);
-      decoder.logits(0, 1, (int) rows, logits);
+      append(cache, ids, tokens, positions, mask, maskStride, 0, (int) rows);
+      decoder.logits(0, (int) rows, logits);
       events.end(cache);
       return logits.segment();
     } finally {
@@ -193,6 +193,7 @@ public final class Session implements AutoCloseable {
       int[] positions,
       MemorySegment mask,
       long maskStride,
+      int firstWanted,
       int logitRows) {
     checkCache(cache);
     if (cache.length() == 0) { // once for each prompt, not for each token
@@ -209,6 +210,7 @@ public final class Session implements AutoCloseable {
     reserveLogits(logitRows);
     block.batch = batch;
     block.callTokens = tokens;
+    block.firstWanted = firstWanted;
     block.ids = ids;
     block.embeddings = null;
     block.positions = positions;
@@ -248,6 +250,7 @@ public final class Session implements AutoCloseable {
       Decoder.Block in = new Decoder.Block();
       in.batch = 1;
       in.callTokens = ids.length;
+      in.firstWanted = from - 1;
       in.ids = ids;
       reserveLogits(Math.min(SCORED_ROWS, losses.length));
       try (KvCache cache = model.newCache(1, ids.length)) {
@@ -268,7 +271,7 @@ public final class Session implements AutoCloseable {
     for (int first = Math.max(in.firstToken + 1, from); first < end; first += SCORED_ROWS) {
       int count = Math.min(SCORED_ROWS, end - first);
       int start = first;
-      decoder.logits(first - 1 - in.firstToken, 1, count, logits);
+      decoder.logits(in.wantedRow(0, first - 1), count, logits);
       model
           .workers()
           .run(
@@ -624,8 +627,17 @@ public final class Session implements AutoCloseable {
     private void runLayers(Arena arena, KvCache cache, Outputs outputs, AfterBlock after) {
       events.begin(cache, tokens);
       decoder.prepareRope(largestPosition(positions, batch * tokens, (long) past + tokens) + 1);
-      runBlocks(wholeCall(arena), cache, outputs, after);
+      Decoder.Block in = wholeCall(arena);
+      boolean records = outputs.any();
+      in.firstWanted = records ? 0 : firstKept();
+      runBlocks(in, cache, records ? outputs : null, after);
       events.end(cache);
+    }
+
+    private int firstKept() {
+      return input.keptTokens() == null
+          ? tokens - keep
+          : Arrays.stream(input.keptTokens()).min().orElseThrow();
     }
 
     private KvCache returned(KvCache cache, boolean keepCache) {
@@ -707,7 +719,7 @@ public final class Session implements AutoCloseable {
       for (int row = 0; row < batch; row++) {
         long to = ((long) row * keep + place) * vocabulary * Float.BYTES;
         Matrix rows = new Matrix(kept.segment().asSlice(to), count, vocabulary);
-        decoder.logits((long) row * in.tokens + token - in.firstToken, 1, count, rows);
+        decoder.logits(in.wantedRow(row, token), count, rows);
       }
     }
 

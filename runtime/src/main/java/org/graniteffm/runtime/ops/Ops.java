@@ -307,51 +307,51 @@ public final class Ops {
    * Rotates queries in place, and keys on their way into the cache, to whose type they are rounded;
    * the values come there as well.
    *
-   * @param q {@code [batch * tokens, heads * headDim]}, updated
+   * @param q {@code [batch * queries, heads * headDim]}, updated
+   * @param queries per sequence, of the last of its tokens: 0 to {@code tokens}
    * @param k {@code [batch * tokens, kvHeads * headDim]}
    * @param v {@code [batch * tokens, kvHeads * headDim]}
    * @param cos {@code [batch * tokens, headDim / 2]}
    * @param sin {@code [batch * tokens, headDim / 2]}
-   * @param tokens per sequence
    * @param cache where the sequences' new keys and values go, behind the {@code past} there are
    */
   public void ropeIntoCache(
       Matrix q,
+      int queries,
       Matrix k,
       Matrix v,
       MemorySegment cos,
       MemorySegment sin,
-      int tokens,
       CacheView cache) {
     RopeJob job = ropeJob;
     job.q = q;
+    job.queries = queries;
     job.k = k;
     job.v = v;
     job.cos = cos;
     job.sin = sin;
-    job.tokens = tokens;
     job.cache = cache;
-    job.blocks = Math.ceilDiv(tokens, ROWS_PER_SLICE);
-    run("ropeIntoCache", cache.batch * tokens, job, cache.batch * job.blocks);
+    job.blocks = Math.ceilDiv(cache.tokens, ROWS_PER_SLICE);
+    run("ropeIntoCache", cache.batch * cache.tokens, job, cache.batch * job.blocks);
   }
 
   /**
    * Causal attention of new tokens over the cache.
    *
-   * @param q {@code [batch * tokens, heads * headDim]}, rotated
-   * @param tokens new ones per sequence, in the cache already
+   * @param q {@code [batch * queries, heads * headDim]}, rotated
+   * @param queries per sequence, of the last of its new tokens
    * @param firstSequence the first sequence that takes part
    * @param sequences how many take part
    * @param firstKey keys before this one are invisible (a packed sequence starts there)
-   * @param firstToken the first of the new tokens that takes part
+   * @param firstToken the first of the new tokens that takes part, one with a query
    * @param lastToken behind the last one
    * @param cache keys and values, {@code past + tokens} of each sequence
    * @param scale factor of the scores
-   * @param out {@code [batch * tokens, heads * headDim]}
+   * @param out {@code [batch * queries, heads * headDim]}
    */
   public void attention(
       Matrix q,
-      int tokens,
+      int queries,
       int firstSequence,
       int sequences,
       int firstKey,
@@ -362,7 +362,7 @@ public final class Ops {
       Matrix out) {
     AttentionJob job = attentionJob;
     job.q = q;
-    job.tokens = tokens;
+    job.queries = queries;
     job.firstSequence = firstSequence;
     job.firstKey = firstKey;
     job.firstToken = firstToken;
@@ -370,7 +370,7 @@ public final class Ops {
     job.cache = cache;
     job.scale = scale;
     job.out = out;
-    job.rounded = out.packed() != null && (long) cache.batch * tokens > Gemm.GEMV_ROWS;
+    job.rounded = out.packed() != null && (long) cache.batch * queries > Gemm.GEMV_ROWS;
     job.blockTokens = job.rounded ? ROUNDED_QUERIES_PER_SLICE : QUERIES_PER_SLICE;
     job.blocks = Math.ceilDiv(lastToken - firstToken, job.blockTokens);
     int slices = sequences * cache.kvHeads * job.blocks;
@@ -432,6 +432,9 @@ public final class Ops {
 
     /** Tokens before the new ones. */
     public int past;
+
+    /** New tokens of each sequence. */
+    public int tokens;
 
     /** {@code [batch, maskStride]} bytes, 0 hides a key; or null. */
     public MemorySegment mask;
@@ -847,11 +850,11 @@ public final class Ops {
   /** Blocks of tokens of one sequence. */
   private static final class RopeJob implements Workers.Job {
     private Matrix q;
+    private int queries;
     private Matrix k;
     private Matrix v;
     private MemorySegment cos;
     private MemorySegment sin;
-    private int tokens;
     private int blocks;
     private CacheView cache;
 
@@ -860,15 +863,28 @@ public final class Ops {
       CacheView c = cache;
       int sequence = slice / blocks;
       int token = slice % blocks * ROWS_PER_SLICE;
-      int n = Math.min(ROWS_PER_SLICE, tokens - token);
-      long row = (long) sequence * tokens + token;
+      int end = Math.min(token + ROWS_PER_SLICE, c.tokens);
+      int firstQuery = c.tokens - queries;
+      while (token < end) {
+        boolean hasQueries = token >= firstQuery;
+        int next = hasQueries ? end : Math.min(end, firstQuery);
+        rotate(sequence, token, next - token, hasQueries);
+        token = next;
+      }
+    }
+
+    /** Some tokens' keys and values, and their queries if they have any. */
+    private void rotate(int sequence, int token, int n, boolean hasQueries) {
+      CacheView c = cache;
+      long query = hasQueries ? (sequence + 1L) * queries - (c.tokens - token) : 0;
+      long row = (long) sequence * c.tokens + token;
       long angle = row * (c.headDim / 2) * Float.BYTES;
       long headStride = (long) c.capacity * c.headDim;
       Kernels.rope(
           q.segment(),
-          q.rowOffset(row),
+          q.rowOffset(query),
           q.cols(),
-          c.heads,
+          hasQueries ? c.heads : 0,
           k.segment(),
           k.rowOffset(row),
           k.cols(),
@@ -905,7 +921,7 @@ public final class Ops {
    */
   private static final class AttentionJob implements Workers.Job {
     private Matrix q;
-    private int tokens;
+    private int queries;
     private int firstSequence;
     private int firstKey;
     private int firstToken;
@@ -929,7 +945,7 @@ public final class Ops {
       int n = Math.min(blockTokens, lastToken - token);
       int group = c.heads / c.kvHeads / parts;
       int firstHead = (head * parts + part) * group;
-      long row = (long) sequence * tokens + token;
+      long row = (sequence + 1L) * queries - (c.tokens - token);
       long headOffset = (long) firstHead * c.headDim * Float.BYTES;
       long kv = c.headOffset(sequence, head, firstKey);
       long maskOffset = sequence * c.maskStride + firstKey;
@@ -991,7 +1007,7 @@ public final class Ops {
     /** Keys hidden from the sequence's start on. */
     private int leadingHidden(int sequence) {
       int count = 0;
-      int keys = cache.past + tokens;
+      int keys = cache.past + cache.tokens;
       while (count < keys && hides(sequence, count)) {
         count++;
       }
@@ -1006,7 +1022,7 @@ public final class Ops {
     private void averageValues(
         int sequence, int head, int firstHead, int group, long row, int rows) {
       CacheView c = cache;
-      int keys = c.past + tokens;
+      int keys = c.past + c.tokens;
       for (int i = 0; i < c.headDim; i++) {
         double sum = 0;
         for (int key = 0; key < keys; key++) {

@@ -47,6 +47,7 @@ class AttentionTest {
       cache.headDim = HEAD_DIM;
       cache.capacity = CAPACITY;
       cache.past = CAPACITY - tokens;
+      cache.tokens = tokens;
       cache.dtype = dtype;
       cache.keys = cached(arena, dtype, random, SEQUENCES * kvHeads * CAPACITY * HEAD_DIM);
       cache.values = cached(arena, dtype, random, SEQUENCES * kvHeads * CAPACITY * HEAD_DIM);
@@ -104,6 +105,7 @@ class AttentionTest {
       cache.kvHeads = 1;
       cache.headDim = 4;
       cache.capacity = tokens;
+      cache.tokens = tokens;
       cache.dtype = dtype;
       cache.keys = arena.allocate(rows * 4 * dtype.byteSize(), 64);
       float[] values = new float[(int) rows * 4];
