@@ -26,9 +26,10 @@
  * rows: its copy then reads without a gap, which the CPU sees and fetches ahead into the
  * second-level cache, faster than it could be asked to.
  *
- * Results. What becomes of a run's sums is spread over the steps of the run after the next, in
+ * Results. What becomes of a long run's sums is spread over the steps of the run after the next, in
  * pieces: in a block between two runs it would keep the unit waiting, since the CPU looks no more
- * than three steps ahead. The run in between asks for the lines that they go to.
+ * than three steps ahead. The run in between asks for the lines that they go to. Short runs have
+ * no time to spare in their steps, so there it comes between two.
  *
  * Groups. Experts have weights of their own and few activations each. They are multiplied in one
  * go, so that the first block of each is copied beside the last of the one before.
@@ -329,7 +330,7 @@ GK_TEMPLATE void multiply(const operands *of, int groups, int steps, const run *
       _mm_prefetch((const char *)want->x + (s * want->lines + l) * 64, _MM_HINT_T1);
     }
     if (waits && s >= RUN_STEPS / 2) want_sums(now, next, s);
-    if (s == due && piece < PIECES) {
+    if (steps > RUN_STEPS && s == due && piece < PIECES) {
       if (ready->rows > 0) f->done(f->target, ready, piece);
       if (late->rows > 0) f->expect(f->target, late, piece);
       piece++;
@@ -433,22 +434,31 @@ GK_TEMPLATE void multiply_all(const weights *w, const activations *a, void *scra
           finish_from(f, &ready, 0);
           finish_from(f, &late, 0);
         }
-#define MULTIPLY(groups, lines) \
+#define MULTIPLY(groups, steps, lines) \
   multiply(&of, groups, steps, &now, &after, lines, &ahead, &want, f, &ready, &late)
+#define MULTIPLY_AND_COPY(steps) \
+  do {                           \
+    if (copied == 2) {           \
+      MULTIPLY(2, steps, 2);     \
+    } else if (copied == 4) {    \
+      MULTIPLY(2, steps, 4);     \
+    } else if (copied == 8) {    \
+      MULTIPLY(2, steps, 8);     \
+    } else {                     \
+      MULTIPLY(2, steps, 16);    \
+    }                            \
+  } while (0)
         const int copied = meanwhile && ahead.row < ahead.rows ? lines : 0;
         if (groups == 1) {
-          MULTIPLY(1, 0);
-        } else if (copied == 2) {
-          MULTIPLY(2, 2);
-        } else if (copied == 4) {
-          MULTIPLY(2, 4);
-        } else if (copied == 8) {
-          MULTIPLY(2, 8);
-        } else if (copied == 16) {
-          MULTIPLY(2, 16);
+          MULTIPLY(1, steps, 0);
+        } else if (copied == 0) {
+          MULTIPLY(2, steps, 0);
+        } else if (steps == RUN_STEPS) {
+          MULTIPLY_AND_COPY(RUN_STEPS);
         } else {
-          MULTIPLY(2, 0);
+          MULTIPLY_AND_COPY(steps);
         }
+#undef MULTIPLY_AND_COPY
 #undef MULTIPLY
         ready = late;
         late = (pending){.sums = now.sums,
@@ -459,6 +469,7 @@ GK_TEMPLATE void multiply_all(const weights *w, const activations *a, void *scra
                                  : rows < 32 ? rows
                                              : 32};
         now = after;
+        if (steps <= RUN_STEPS) finish_from(f, &ready, 0);
       }
     }
     if (more) copy_rest(&ahead);
