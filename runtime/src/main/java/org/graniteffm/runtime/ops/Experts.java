@@ -27,6 +27,7 @@ import org.graniteffm.runtime.tensor.Tensor;
 public final class Experts {
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
   private static final int TOKENS_PER_SLICE = 16;
+  private static final int TOKENS_PER_CHOICE = 64;
   private static final int ROWS_PER_GROUP = 16; // of packed activations
   private static final int SLICES_PER_WORKER = 8; // so that a stalled core holds up little
 
@@ -60,6 +61,7 @@ public final class Experts {
   private final MemorySegment packed; // [rows * k, H], gathered
   private final MemorySegment packedGate; // [rows * k, I]
 
+  private final Workers.Job chooseJob = this::chooseSlice;
   private final Workers.Job packJob = this::packSlice;
   private final Workers.Job packedUpJob = this::packedUpSlice;
   private final Workers.Job packedDownJob = this::packedDownSlice;
@@ -72,8 +74,10 @@ public final class Experts {
   private Tensor input;
   private Tensor output;
   private Matrix x;
+  private Matrix routerLogits;
   private Matrix y;
   private int rows;
+  private boolean packs;
   private int upSliceRows;
   private int upSlices;
   private int downSliceRows;
@@ -158,12 +162,13 @@ public final class Experts {
     this.rows = rows;
     this.input = input;
     this.output = output;
+    this.routerLogits = routerLogits;
     this.y = y;
-    Kernels.topKSoftmax(
-        routerLogits.segment(), 0, routerLogits.cols(), rows, experts, k, ids, 0, weights, 0);
+    packs = rounds && rows > Gemm.GEMV_ROWS && areBf16(input, output);
+    choose();
     if (rows == 1) {
       applyToOne();
-    } else if (rounds && rows > Gemm.GEMV_ROWS && areBf16(input, output)) {
+    } else if (packs) {
       groupByExpert();
       applyPacked();
     } else {
@@ -171,6 +176,41 @@ public final class Experts {
       ops.run("experts", rows * k, expertJob, experts);
       ops.run("combineExperts", rows, combineJob, Math.ceilDiv(rows, TOKENS_PER_SLICE));
     }
+  }
+
+  private void choose() {
+    int slices = Math.ceilDiv(rows, TOKENS_PER_CHOICE);
+    if (slices == 1) {
+      chooseSlice(0, 0);
+    } else {
+      ops.run("chooseExperts", rows, chooseJob, slices);
+    }
+  }
+
+  /** Some tokens' experts, and where these add to it later, zeros for their y. */
+  private void chooseSlice(int slice, int worker) {
+    int first = slice * TOKENS_PER_CHOICE;
+    int count = Math.min(TOKENS_PER_CHOICE, rows - first);
+    Kernels.topKSoftmax(
+        routerLogits.segment(),
+        routerLogits.rowOffset(first),
+        routerLogits.cols(),
+        count,
+        experts,
+        k,
+        ids,
+        (long) first * k * Integer.BYTES,
+        weights,
+        (long) first * k * Float.BYTES);
+    if (packs) {
+      for (int row = first; row < first + count; row++) {
+        zeroRow(row);
+      }
+    }
+  }
+
+  private void zeroRow(int row) {
+    MemorySegment.copy(zeros, 0, y.segment(), y.rowOffset(row), (long) hidden * Float.BYTES);
   }
 
   /** Two dispatches for one token: all rows of W_in of its experts, then all rows of W_out. */
@@ -360,7 +400,6 @@ public final class Experts {
     for (int a = 0; a < rows * k; a++) {
       sortedWeights.setAtIndex(Ops.FLOAT, placeOf[a], weights.getAtIndex(Ops.FLOAT, a));
     }
-    y.segment().asSlice(0, y.rowOffset(rows)).fill((byte) 0);
     int workers = ops.workers().size();
     // some experts in turn, or where there are few of them some columns of one
     sliceExperts = Math.ceilDiv(experts, SLICES_PER_WORKER * workers);
@@ -467,9 +506,8 @@ public final class Experts {
   private void combineSlice(int slice, int worker) {
     int first = slice * TOKENS_PER_SLICE;
     int last = Math.min(first + TOKENS_PER_SLICE, rows);
-    long rowBytes = (long) hidden * Float.BYTES;
     for (int token = first; token < last; token++) {
-      MemorySegment.copy(zeros, 0, y.segment(), y.rowOffset(token), rowBytes);
+      zeroRow(token);
       for (int a = token * k; a < token * k + k; a++) {
         Kernels.addScaled(
             y.segment(),
