@@ -131,6 +131,9 @@ static block block_at(const weights *w, const part *p, int64_t pair, int64_t c) 
 
 static int block_steps(const block *b) { return (b->columns + 31) / 32; }
 
+/* Of 32 activation rows. */
+static int block_passes(const block *b) { return (int)((b->p.m + 31) / 32); }
+
 /* Whether a run has all columns. */
 static int is_whole(const weights *w, const block *b) { return b->columns == w->k; }
 
@@ -285,7 +288,7 @@ typedef struct operands {
   const unsigned char *w[2], *x[2];
 } operands;
 
-/* What a run asks for: in each of its first RUN_STEPS steps so many lines. */
+/* What a run asks for: so many lines in each of its steps. */
 typedef struct wish {
   const unsigned char *x;
   int lines;
@@ -370,7 +373,24 @@ static int lines_a_step(const block *b, int steps) {
 
 /* Where the sums of one pair of weights and one pass of activations are. */
 static float *sums_at(float *sums, const block *b, int pair, int pass) {
-  return sums + ((int64_t)pair * ((b->p.m + 31) / 32) + pass) * 1024;
+  return sums + ((int64_t)pair * block_passes(b) + pass) * 1024;
+}
+
+/* The run after that of a pair and a pass of a block. */
+static run run_after(const weights *w, const block *b, const block *next, int pair, int pass,
+                     float *sums, int *slot) {
+  const int more_pairs = pair + 1 < b->pairs, more = more_pairs || pass + 1 < block_passes(b);
+  const block *const then = more ? b : next;
+  run after = {.add = then->c > 0, .waits = !is_whole(w, then)};
+  if (!after.waits) {
+    *slot = (*slot + 1) % SLOTS;
+    after.sums = sums + *slot * 1024;
+  } else if (more_pairs) {
+    after.sums = sums_at(sums, b, pair + 1, pass);
+  } else {
+    after.sums = sums_at(sums, then, 0, more ? pass + 1 : 0);
+  }
+  return after;
 }
 
 /* All products of the activations with the weights. */
@@ -397,8 +417,7 @@ GK_TEMPLATE void multiply_all(const weights *w, const activations *a, void *scra
   for (; b.p.m > 0; b = next) {
     next = block_after(w, a, &b);
     const int more = next.p.m > 0;
-    const int passes = (int)((b.p.m + 31) / 32); /* of 32 activation rows */
-    const int steps = block_steps(&b);
+    const int passes = block_passes(&b), steps = block_steps(&b);
     const int full_passes = (int)((b.p.m + 15) / 32); /* which copy beside their products */
     const int lines = lines_a_step(&next, full_passes * b.pairs * steps);
     copy ahead = copy_of(w, &next, next_tiles, lines < STREAMS ? lines : STREAMS);
@@ -419,17 +438,7 @@ GK_TEMPLATE void multiply_all(const weights *w, const activations *a, void *scra
         const int64_t from = (int64_t)pair * steps * want_lines * 64, strip = steps * TILE;
         const wish want = {from < strip ? x_next + from : x_next + x_group + (from - strip),
                            want_lines};
-        const int same = pair + 1 < b.pairs || pass + 1 < passes; /* block, after this run */
-        const block *const then = same ? &b : &next;
-        run after = {.add = then->c > 0, .waits = !is_whole(w, then)};
-        if (!after.waits) {
-          slot = (slot + 1) % SLOTS;
-          after.sums = sums + slot * 1024;
-        } else if (pair + 1 < b.pairs) {
-          after.sums = sums_at(sums, &b, pair + 1, pass);
-        } else {
-          after.sums = sums_at(sums, then, 0, same ? pass + 1 : 0);
-        }
+        const run after = run_after(w, &b, &next, pair, pass, sums, &slot);
         if (late.sums == now.sums || ready.sums == now.sums) { /* of one pair, one pass */
           finish_from(f, &ready, 0);
           finish_from(f, &late, 0);
