@@ -28,8 +28,8 @@
  *
  * Results. What becomes of a long run's sums is spread over the steps of the run after the next, in
  * pieces: in a block between two runs it would keep the unit waiting, since the CPU looks no more
- * than three steps ahead. The run in between asks for the lines that they go to. Short runs have
- * no time to spare in their steps, so there it comes between two.
+ * than three steps ahead. The run in between asks for the lines that they go to. Short runs gained
+ * nothing by that, so there it comes between two.
  *
  * Groups. Experts have weights of their own and few activations each. They are multiplied in one
  * go, so that the first block of each is copied beside the last of the one before.
@@ -191,7 +191,8 @@ static inline void copy_line(unsigned char *to, const unsigned char *from) {
   _mm512_storeu_si512(to, _mm512_loadu_si512(from));
 }
 
-/* Whether there are all rows, and of each as many lines as steps of streams end with. */
+/* Whether there are all rows, of so many lines that a stream's steps end with a row: it takes 1, 2
+ * or 4 lines in each. */
 static int is_even(const copy *c) {
   const int64_t last = (c->b.pair + c->b.pairs - 1) * c->w->apart + 15;
   return c->b.columns % (4 * 32) == 0 && last < c->w->rows[0] && last < c->w->rows[1];
@@ -305,7 +306,6 @@ GK_TEMPLATE void multiply(const operands *of, int groups, int steps, const run *
                           const finisher *f, pending *ready, const pending *late) {
   const int streams = lines < STREAMS ? lines : STREAMS, each = lines == 0 ? 0 : lines / streams;
   const int row_lines = block_steps(&ahead->b), gaps = ahead->b.columns < ahead->w->k;
-  const int waits = now->waits || next->add;
   const int apart = steps < 2 * PIECES ? 1 : steps / PIECES; /* steps from piece to piece */
   int line = ahead->line, piece = 0, due = 0;
   stream at[STREAMS];
@@ -332,7 +332,7 @@ GK_TEMPLATE void multiply(const operands *of, int groups, int steps, const run *
     for (int l = 0; l < want->lines; l++) {
       _mm_prefetch((const char *)want->x + (s * want->lines + l) * 64, _MM_HINT_T1);
     }
-    if (waits && s >= RUN_STEPS / 2) want_sums(now, next, s);
+    if (now->waits && s >= RUN_STEPS / 2) want_sums(now, next, s);
     if (steps > RUN_STEPS && s == due && piece < PIECES) {
       if (ready->rows > 0) f->done(f->target, ready, piece);
       if (late->rows > 0) f->expect(f->target, late, piece);
@@ -458,6 +458,7 @@ GK_TEMPLATE void multiply_all(const weights *w, const activations *a, void *scra
     }                            \
   } while (0)
         const int copied = meanwhile && ahead.row < ahead.rows ? lines : 0;
+        /* Short runs are most often of a number of steps that is known here. */
         if (groups == 1) {
           MULTIPLY(1, steps, 0);
         } else if (copied == 0) {
