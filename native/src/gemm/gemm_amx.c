@@ -26,20 +26,20 @@
  * rows: its copy then reads without a gap, which the CPU sees and fetches ahead into the
  * second-level cache, faster than it could be asked to.
  *
- * Results. What becomes of a long run's sums is spread over the steps of the run after the next, in
+ * Results. What becomes of a run's sums is spread over the steps of the run after the next, in
  * pieces: in a block between two runs it would keep the unit waiting, since the CPU looks no more
- * than three steps ahead. The run in between asks for the lines that they go to. Short runs gained
- * nothing by that, so there it comes between two.
+ * than three steps ahead. The run in between asks for the lines that they go to.
  *
  * Groups. Experts have weights of their own and few activations each. They are multiplied in one
  * go, so that the first block of each is copied beside the last of the one before.
  *
  * What bounds it, on Sapphire and Emerald Rapids: lines on their way into and out of the
  * first-level cache. A step is 64 cycles of the unit. With weights in the second-level cache and
- * activations in the first, and nothing else, it takes 65; with both in the second, 79. Each line
- * that is copied beside it costs 8 to 10 cycles more, whether it comes from memory or not, and each
- * of sums 2. In all a step takes 120 cycles for 512 activation rows of 2048 columns, where 2 lines
- * are copied in each, and of 1024 columns 120 to 135 for 512 rows and 170 for 128, with 8 lines.
+ * activations in the first, and nothing else, it takes 65; with both in the second, 79. In a model,
+ * on two cores that share memory, leaving parts out of 120 cycles (512 activation rows, 2048
+ * columns) shows what each takes: the copy 27, half of it to fetch its 2 lines a step and half to
+ * store them; activations on their way from the third-level cache 14; sums that wait, and results,
+ * 15. Of experts (128 rows, 1024 columns) the copy takes 40 in a hundred.
  */
 
 #include <assert.h>
@@ -299,13 +299,14 @@ typedef struct wish {
  * now->sums (+)= w[2, steps] x[2, steps], and then the tiles hold the sums of the next run. With one
  * group of activation rows, the second half of the sums means nothing. Meanwhile, in each step, so
  * many `lines` of the next block are copied: 2, 4, 8 or 16, or none; and `ready` is finished, while
- * `late` is expected.
+ * `late` is expected. Where there are `gaps` between the rows that are copied, the CPU does not see
+ * which line comes next, so it is asked for a row ahead.
  */
 GK_TEMPLATE void multiply(const operands *of, int groups, int steps, const run *now,
-                          const run *next, int lines, copy *ahead, const wish *want,
+                          const run *next, int lines, int gaps, copy *ahead, const wish *want,
                           const finisher *f, pending *ready, const pending *late) {
   const int streams = lines < STREAMS ? lines : STREAMS, each = lines == 0 ? 0 : lines / streams;
-  const int row_lines = block_steps(&ahead->b), gaps = ahead->b.columns < ahead->w->k;
+  const int row_lines = block_steps(&ahead->b);
   const int apart = steps < 2 * PIECES ? 1 : steps / PIECES; /* steps from piece to piece */
   int line = ahead->line, piece = 0, due = 0;
   stream at[STREAMS];
@@ -333,7 +334,7 @@ GK_TEMPLATE void multiply(const operands *of, int groups, int steps, const run *
       _mm_prefetch((const char *)want->x + (s * want->lines + l) * 64, _MM_HINT_T1);
     }
     if (now->waits && s >= RUN_STEPS / 2) want_sums(now, next, s);
-    if (steps > RUN_STEPS && s == due && piece < PIECES) {
+    if (s == due && piece < PIECES) {
       if (ready->rows > 0) f->done(f->target, ready, piece);
       if (late->rows > 0) f->expect(f->target, late, piece);
       piece++;
@@ -377,8 +378,8 @@ static float *sums_at(float *sums, const block *b, int pair, int pass) {
 }
 
 /* The run after that of a pair and a pass of a block. */
-static run run_after(const weights *w, const block *b, const block *next, int pair, int pass,
-                     float *sums, int *slot) {
+GK_TEMPLATE run run_after(const weights *w, const block *b, const block *next, int pair, int pass,
+                          float *sums, int *slot) {
   const int more_pairs = pair + 1 < b->pairs, more = more_pairs || pass + 1 < block_passes(b);
   const block *const then = more ? b : next;
   run after = {.add = then->c > 0, .waits = !is_whole(w, then)};
@@ -443,30 +444,29 @@ GK_TEMPLATE void multiply_all(const weights *w, const activations *a, void *scra
           finish_from(f, &ready, 0);
           finish_from(f, &late, 0);
         }
-#define MULTIPLY(groups, steps, lines) \
-  multiply(&of, groups, steps, &now, &after, lines, &ahead, &want, f, &ready, &late)
-#define MULTIPLY_AND_COPY(steps) \
+#define MULTIPLY(groups, lines, gaps) \
+  multiply(&of, groups, steps, &now, &after, lines, gaps, &ahead, &want, f, &ready, &late)
+#define MULTIPLY_AND_COPY(lines) \
   do {                           \
-    if (copied == 2) {           \
-      MULTIPLY(2, steps, 2);     \
-    } else if (copied == 4) {    \
-      MULTIPLY(2, steps, 4);     \
-    } else if (copied == 8) {    \
-      MULTIPLY(2, steps, 8);     \
+    if (is_whole(w, &next)) {    \
+      MULTIPLY(2, lines, 0);     \
     } else {                     \
-      MULTIPLY(2, steps, 16);    \
+      MULTIPLY(2, lines, 1);     \
     }                            \
   } while (0)
         const int copied = meanwhile && ahead.row < ahead.rows ? lines : 0;
-        /* Short runs are most often of a number of steps that is known here. */
         if (groups == 1) {
-          MULTIPLY(1, steps, 0);
+          MULTIPLY(1, 0, 0);
         } else if (copied == 0) {
-          MULTIPLY(2, steps, 0);
-        } else if (steps == RUN_STEPS) {
-          MULTIPLY_AND_COPY(RUN_STEPS);
+          MULTIPLY(2, 0, 0);
+        } else if (copied == 2) {
+          MULTIPLY_AND_COPY(2);
+        } else if (copied == 4) {
+          MULTIPLY_AND_COPY(4);
+        } else if (copied == 8) {
+          MULTIPLY_AND_COPY(8);
         } else {
-          MULTIPLY_AND_COPY(steps);
+          MULTIPLY_AND_COPY(16);
         }
 #undef MULTIPLY_AND_COPY
 #undef MULTIPLY
@@ -479,7 +479,6 @@ GK_TEMPLATE void multiply_all(const weights *w, const activations *a, void *scra
                                  : rows < 32 ? rows
                                              : 32};
         now = after;
-        if (steps <= RUN_STEPS) finish_from(f, &ready, 0);
       }
     }
     if (more) copy_rest(&ahead);
