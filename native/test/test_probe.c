@@ -42,6 +42,18 @@ static void fma_operations_are_a_multiple_of_iterations(const gk_table *kernels)
   check_release();
 }
 
+static void bf16_operations_are_a_multiple_of_iterations(const gk_table *kernels) {
+  float *sink = check_f32(0, 1, 1, 1);
+  const int64_t once = kernels->probe_bf16(1, sink);
+  CHECK(once >= 0);
+  CHECK(kernels->probe_bf16(0, sink) == 0);
+  CHECK(*sink == 0);
+  CHECK(kernels->probe_bf16(1000, sink) == 1000 * once);
+  CHECK(isfinite(*sink));
+  CHECK((*sink != 0) == (once > 0)); /* what is multiplied is not zero */
+  check_release();
+}
+
 /* No core does 5 * 10^11 operations a second: faster than that, the compiler has dropped the
  * loop. */
 static void fma_work_is_done(const gk_table *kernels) {
@@ -56,4 +68,5 @@ static void fma_work_is_done(const gk_table *kernels) {
 }
 
 CHECK_MAIN(CHECK_TEST(read_is_the_exclusive_or_of_every_word),
-           CHECK_TEST(fma_operations_are_a_multiple_of_iterations), CHECK_TEST(fma_work_is_done))
+           CHECK_TEST(fma_operations_are_a_multiple_of_iterations),
+           CHECK_TEST(bf16_operations_are_a_multiple_of_iterations), CHECK_TEST(fma_work_is_done))

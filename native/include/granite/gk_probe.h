@@ -22,7 +22,8 @@ GK_API uint64_t gk_probe_read(const void *data, int64_t bytes);
 GK_API int64_t gk_probe_fma_f32(int64_t iterations, float *sink);
 
 /**
- * As gk_probe_fma_f32, for the unit that multiplies bfloat16 matrices.
+ * As gk_probe_fma_f32, for the unit that multiplies bfloat16 matrices, and on random numbers: what it multiplies
+ * decides what power it takes, and so the clock.
  *
  * returns    0 where the active tier has none
  */
