@@ -239,7 +239,6 @@ static inline stream stream_at(const copy *c, int i, int steps) {
 typedef struct run {
   float *sums; /* [2, 2, 16, 16] */
   int add;     /* whether there are sums of the columns before */
-  int waits;   /* whether columns after will be added, or were before */
 } run;
 
 #define BEGIN_SUM(tile, r)                           \
@@ -251,11 +250,10 @@ typedef struct run {
     }                                                \
   } while (0)
 
-/* A quarter of 8 KiB: what the second half of a run asks for in each of its steps. */
-static inline void want_sums(const run *now, const run *next, int s) {
+/* An eighth of 4 KiB: what the second half of a run asks for in each of its steps. */
+static inline void want_sums(const run *next, int s) {
   for (int l = s % 8 * 8; l < s % 8 * 8 + 8; l++) {
-    __builtin_prefetch((const char *)now->sums + l * 64, 1);
-    if (next->add) _mm_prefetch((const char *)next->sums + l * 64, _MM_HINT_T0);
+    _mm_prefetch((const char *)next->sums + l * 64, _MM_HINT_T0);
   }
 }
 
@@ -333,7 +331,7 @@ GK_TEMPLATE void multiply(const operands *of, int groups, int steps, const run *
     for (int l = 0; l < want->lines; l++) {
       _mm_prefetch((const char *)want->x + (s * want->lines + l) * 64, _MM_HINT_T1);
     }
-    if (now->waits && s >= RUN_STEPS / 2) want_sums(now, next, s);
+    if (next->add && s >= RUN_STEPS / 2) want_sums(next, s);
     if (s == due && piece < PIECES) {
       if (ready->rows > 0) f->done(f->target, ready, piece);
       if (late->rows > 0) f->expect(f->target, late, piece);
@@ -382,8 +380,8 @@ GK_TEMPLATE run run_after(const weights *w, const block *b, const block *next, i
                           float *sums, int *slot) {
   const int more_pairs = pair + 1 < b->pairs, more = more_pairs || pass + 1 < block_passes(b);
   const block *const then = more ? b : next;
-  run after = {.add = then->c > 0, .waits = !is_whole(w, then)};
-  if (!after.waits) {
+  run after = {.add = then->c > 0};
+  if (is_whole(w, then)) {
     *slot = (*slot + 1) % SLOTS;
     after.sums = sums + *slot * 1024;
   } else if (more_pairs) {
@@ -409,7 +407,7 @@ GK_TEMPLATE void multiply_all(const weights *w, const activations *a, void *scra
   gk_tiles_begin();
   gk_tiles_see_stores();
   int slot = 0;
-  run now = {.sums = sums, .waits = !is_whole(w, &b)};
+  run now = {.sums = sums};
   pending late = {0}, ready = {0}; /* of the run before, and of the one before that */
   _tile_zero(0);
   _tile_zero(1);
