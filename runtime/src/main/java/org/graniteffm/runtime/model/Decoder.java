@@ -78,7 +78,8 @@ final class Decoder implements AutoCloseable {
     int rows = in.batch * in.tokens;
     Weights.Block[] blocks = weights.blocks();
     record(recorder, 0, s.x, in);
-    ops.rmsNorm(s.x, blocks[0].inputNorm(), eps, rows, s.h); // h = norm(x)
+    // h = norm(x)
+    ops.rmsNorm(s.x, blocks[0].inputNorm(), eps, rows, s.h, attentionTakesPacked(blocks[0], rows));
     int queries = in.tokens; // of each sequence, its last ones
     for (int layer = 0; layer < blocks.length; layer++) {
       Weights.Block w = blocks[layer];
@@ -92,10 +93,12 @@ final class Decoder implements AutoCloseable {
         break;
       }
       // x = x + m_res · f;  h = norm(x)
-      ops.addRmsNorm(s.x, s.f, residualMultiplier, w.postAttentionNorm(), eps, rows, s.h);
+      boolean packs = feedForwardTakesPacked(w, rows);
+      ops.addRmsNorm(s.x, s.f, residualMultiplier, w.postAttentionNorm(), eps, rows, s.h, packs);
       feedForward(layer, w, in, rows, recorder); // f = mlp(h) or experts(h)
       MemorySegment nextNorm = last ? weights.norm() : blocks[layer + 1].inputNorm();
-      ops.addRmsNorm(s.x, s.f, residualMultiplier, nextNorm, eps, rows, s.h);
+      packs = !last && attentionTakesPacked(blocks[layer + 1], rows);
+      ops.addRmsNorm(s.x, s.f, residualMultiplier, nextNorm, eps, rows, s.h, packs);
       record(recorder, layer + 1, last ? s.h : s.x, in);
     }
   }
@@ -114,10 +117,19 @@ final class Decoder implements AutoCloseable {
     view.maskStride = in.maskStride;
     int all = in.batch * in.tokens;
     int rows = in.batch * queries;
+    boolean packed = attentionTakesPacked(w, all);
     if (rows == all) {
-      ops.linear(s.h, rows, w.q(), s.q, w.k(), s.k, w.v(), s.v);
+      if (packed) {
+        ops.linearOfPacked(s.h, all, w.q(), s.q, w.k(), s.k, w.v(), s.v);
+      } else {
+        ops.linear(s.h, all, w.q(), s.q, w.k(), s.k, w.v(), s.v);
+      }
     } else {
-      ops.linear(s.h, all, w.k(), s.k, w.v(), s.v);
+      if (packed) {
+        ops.linearOfPacked(s.h, all, w.k(), s.k, w.v(), s.v);
+      } else {
+        ops.linear(s.h, all, w.k(), s.k, w.v(), s.v);
+      }
       keepLast(in, queries, s.x);
       keepLast(in, queries, s.h);
       if (rows > 0) {
@@ -138,6 +150,11 @@ final class Decoder implements AutoCloseable {
       recorder.attention(layer, s.q, in, view, scale);
     }
     ops.linear(s.a, rows, 1f, w.o(), s.f);
+  }
+
+  /** Whether a layer's input is packed by the norm before it. */
+  private boolean attentionTakesPacked(Weights.Block w, int rows) {
+    return Ops.takePacked(s.h, rows, w.q(), w.k(), w.v());
   }
 
   /** Moves the rows of each sequence's last tokens together. */
@@ -185,10 +202,23 @@ final class Decoder implements AutoCloseable {
     }
   }
 
+  /** Whether its input is packed by the norm before it; experts pack what is theirs. */
+  private boolean feedForwardTakesPacked(Weights.Block w, int rows) {
+    if (w.feedForward() instanceof Weights.Dense mlp) {
+      return takesPacked(mlp, rows);
+    }
+    Weights.Dense shared = ((Weights.Moe) w.feedForward()).shared();
+    return shared != null && takesPacked(shared, rows);
+  }
+
+  private boolean takesPacked(Weights.Dense mlp, int rows) {
+    return Ops.gatesPacked(config.hiddenAct(), s.h, rows, mlp.gate(), mlp.up())
+        && mlp.down().weight().dtype() == DType.BF16;
+  }
+
   /** out = W_down (act(W_gate h) ⊙ W_up h). */
   private void dense(Weights.Dense mlp, int rows, Matrix out) {
-    if (Ops.gatesPacked(config.hiddenAct(), s.h, rows, mlp.gate(), mlp.up())
-        && mlp.down().weight().dtype() == DType.BF16) {
+    if (takesPacked(mlp, rows)) {
       ops.gatedPacked(s.h, rows, mlp.gate(), mlp.up(), s.gate);
       ops.linearOfPacked(s.gate, rows, mlp.down(), out);
       return;

@@ -19,7 +19,7 @@ public final class Ops {
   /** Up to so many rows, an operation gives each the bits it gives it alone. */
   public static final int GEMV_ROWS = Gemm.GEMV_ROWS;
 
-  private static final int ROWS_PER_SLICE = 16;
+  private static final int ROWS_PER_SLICE = 16; // a group of packed ones
   private static final int QUERIES_PER_SLICE = 32;
   private static final int ROUNDED_QUERIES_PER_SLICE = 64; // share one rounding of keys and values
   private static final int ROWS_PER_GROUP = 16; // of packed activations
@@ -129,9 +129,11 @@ public final class Ops {
    * @param eps added to the mean square
    * @param rows how many
    * @param out {@code [rows, H]}
+   * @param packs whether {@code out} is packed as well
    */
-  public void rmsNorm(Matrix x, MemorySegment weight, float eps, int rows, Matrix out) {
-    rowsJob.norm(x, null, 0, weight, eps, out);
+  public void rmsNorm(
+      Matrix x, MemorySegment weight, float eps, int rows, Matrix out, boolean packs) {
+    rowsJob.norm(x, null, 0, weight, eps, out, packs);
     runRows("rmsNorm", rowsJob, rows);
   }
 
@@ -145,6 +147,7 @@ public final class Ops {
    * @param eps added to the mean square
    * @param rows how many
    * @param out {@code [rows, H]}
+   * @param packs whether {@code out} is packed as well
    */
   public void addRmsNorm(
       Matrix x,
@@ -153,8 +156,9 @@ public final class Ops {
       MemorySegment weight,
       float eps,
       int rows,
-      Matrix out) {
-    rowsJob.norm(x, residual, scale, weight, eps, out);
+      Matrix out,
+      boolean packs) {
+    rowsJob.norm(x, residual, scale, weight, eps, out, packs);
     runRows("addRmsNorm", rowsJob, rows);
   }
 
@@ -193,14 +197,13 @@ public final class Ops {
    * {@code out = silu(x · gateᵀ) * (x · upᵀ)} on the matrix unit, rounded and packed for the
    * product that follows; {@link #gatesPacked} says whether it can be done.
    *
-   * @param x {@code [rows, inFeatures]}
+   * @param x {@code [rows, inFeatures]}, of which only the packed form is read
    * @param rows how many
    * @param gate bf16 layer without bias
    * @param up bf16 layer without bias, of the same shape
    * @param out {@code [rows, outFeatures]}, of which only the packed form is written
    */
   public void gatedPacked(Matrix x, int rows, Linear gate, Linear up, Matrix out) {
-    pack(x, rows);
     gatedJob.x = x;
     gatedJob.rows = rows;
     gatedJob.gate = gate;
@@ -231,7 +234,24 @@ public final class Ops {
   }
 
   /**
-   * {@code y = x · wᵀ} of activations that {@link #gatedPacked} has packed.
+   * Whether layers take the packed form of activations, to which they are then rounded.
+   *
+   * @param x {@code [rows, inFeatures]}
+   * @param rows how many
+   * @param w0 first layer
+   * @param w1 second layer
+   * @param w2 third layer
+   * @return if there is a packed form, enough rows, and layers of the type it is for
+   */
+  public static boolean takePacked(Matrix x, int rows, Linear w0, Linear w1, Linear w2) {
+    return Gemm.isPacked(x, rows, w0.weight())
+        && Gemm.isPacked(x, rows, w1.weight())
+        && Gemm.isPacked(x, rows, w2.weight());
+  }
+
+  /**
+   * {@code y = x · wᵀ + bias} of activations that were packed before, by a norm or by {@link
+   * #gatedPacked}.
    *
    * @param x {@code [rows, inFeatures]}, of which only the packed form is read
    * @param rows how many
@@ -241,6 +261,45 @@ public final class Ops {
   public void linearOfPacked(Matrix x, int rows, Linear w, Matrix y) {
     linear.start(x, rows, 1f);
     linear.add(w, y);
+    linear.runPacked();
+  }
+
+  /**
+   * Two layers on the same input in one go, of activations that were packed before: {@code y0 = x ·
+   * w0ᵀ, y1 = x · w1ᵀ}, biases added.
+   *
+   * @param x {@code [rows, inFeatures]}, of which only the packed form is read
+   * @param rows how many
+   * @param w0 first layer, bf16
+   * @param y0 its output
+   * @param w1 second layer, bf16
+   * @param y1 its output
+   */
+  public void linearOfPacked(Matrix x, int rows, Linear w0, Matrix y0, Linear w1, Matrix y1) {
+    linear.start(x, rows, 1f);
+    linear.add(w0, y0);
+    linear.add(w1, y1);
+    linear.runPacked();
+  }
+
+  /**
+   * Three layers on the same input in one go, of activations that were packed before.
+   *
+   * @param x {@code [rows, inFeatures]}, of which only the packed form is read
+   * @param rows how many
+   * @param w0 first layer, bf16
+   * @param y0 its output
+   * @param w1 second layer, bf16
+   * @param y1 its output
+   * @param w2 third layer, bf16
+   * @param y2 its output
+   */
+  public void linearOfPacked(
+      Matrix x, int rows, Linear w0, Matrix y0, Linear w1, Matrix y1, Linear w2, Matrix y2) {
+    linear.start(x, rows, 1f);
+    linear.add(w0, y0);
+    linear.add(w1, y1);
+    linear.add(w2, y2);
     linear.runPacked();
   }
 
@@ -484,15 +543,24 @@ public final class Ops {
     private Matrix up;
     private Activation activation;
     private Matrix out;
+    private boolean packs;
     private int rows;
 
-    void norm(Matrix x, Matrix residual, float scale, MemorySegment weight, float eps, Matrix out) {
+    void norm(
+        Matrix x,
+        Matrix residual,
+        float scale,
+        MemorySegment weight,
+        float eps,
+        Matrix out,
+        boolean packs) {
       this.x = x;
       this.residual = residual;
       this.scale = scale;
       this.weight = weight;
       this.eps = eps;
       this.out = out;
+      this.packs = packs;
       activation = null;
     }
 
@@ -502,6 +570,7 @@ public final class Ops {
       residual = x;
       scale = 1;
       weight = null;
+      packs = false;
       activation = null;
     }
 
@@ -509,6 +578,7 @@ public final class Ops {
       this.x = gate;
       this.up = up;
       this.out = out;
+      packs = false;
       this.activation = activation;
     }
 
@@ -516,6 +586,13 @@ public final class Ops {
     public void slice(int slice, int worker) {
       int first = slice * ROWS_PER_SLICE;
       int count = Math.min(ROWS_PER_SLICE, rows - first);
+      compute(first, count);
+      if (packs) { // while they are in the cache
+        packRows(out, first, count);
+      }
+    }
+
+    private void compute(int first, int count) {
       int cols = x.cols();
       if (activation != null) {
         gatedActivation(
@@ -790,6 +867,22 @@ public final class Ops {
     }
   }
 
+  /** Packs up to a group of rows, from the first of one. */
+  private static void packRows(Matrix x, int first, int count) {
+    int k = x.cols();
+    Kernels.packBf16(
+        x.segment(),
+        x.rowOffset(first),
+        k,
+        count,
+        null,
+        0,
+        count,
+        k,
+        x.packed(),
+        Kernels.packedBytes(first, k));
+  }
+
   /** Groups of rows. */
   private static final class PackJob implements Workers.Job {
     private Matrix x;
@@ -798,19 +891,7 @@ public final class Ops {
     @Override
     public void slice(int slice, int worker) {
       int first = slice * ROWS_PER_GROUP;
-      int n = Math.min(ROWS_PER_GROUP, rows - first);
-      int k = x.cols();
-      Kernels.packBf16(
-          x.segment(),
-          x.rowOffset(first),
-          k,
-          n,
-          null,
-          0,
-          n,
-          k,
-          x.packed(),
-          Kernels.packedBytes(first, k));
+      packRows(x, first, Math.min(ROWS_PER_GROUP, rows - first));
     }
   }
 

@@ -52,6 +52,17 @@ class PackedOpsTest {
     return x;
   }
 
+  /** By a norm, which packs them as well. */
+  private Matrix normed(Ops ops, Arena arena, int rows, int cols) {
+    Matrix x = Matrix.allocatePackable(arena, rows, cols);
+    MemorySegment weight = arena.allocate((long) cols * Float.BYTES, 64);
+    for (int i = 0; i < cols; i++) {
+      weight.setAtIndex(FLOAT, i, 1 + i / (float) cols);
+    }
+    ops.rmsNorm(exact(activations(arena, rows, cols)), weight, 1e-5f, rows, x, true);
+    return x;
+  }
+
   private static Matrix exact(Matrix x) {
     return new Matrix(x.segment(), x.rows(), x.cols());
   }
@@ -97,6 +108,45 @@ class PackedOpsTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {17, 32, 40})
+  void normsPackAsLayersDo(int rows) {
+    try (Arena arena = Arena.ofShared();
+        Workers workers = Workers.of(2)) {
+      Ops ops = new Ops(arena, workers);
+      Linear[] w = new Linear[3];
+      Matrix[] want = new Matrix[3];
+      Matrix[] got = new Matrix[3];
+      for (int i = 0; i < 3; i++) {
+        w[i] = new Linear(weights(arena, 33 + 50 * i, 70), null);
+        want[i] = unwritten(arena, rows, 33 + 50 * i);
+        got[i] = unwritten(arena, rows, 33 + 50 * i);
+      }
+      Matrix x = normed(ops, arena, rows, 70);
+      assertTrue(Ops.takePacked(x, rows, w[0], w[1], w[2]));
+      ops.linearOfPacked(x, rows, w[0], got[0], w[1], got[1], w[2], got[2]);
+      ops.linear(x, rows, w[0], want[0], w[1], want[1], w[2], want[2]);
+      assertSame(want, got);
+
+      Matrix sum = exact(activations(arena, rows, 70));
+      MemorySegment ones = arena.allocate(70L * Float.BYTES, 64);
+      for (int i = 0; i < 70; i++) {
+        ones.setAtIndex(FLOAT, i, 1f);
+      }
+      ops.addRmsNorm(sum, exact(activations(arena, rows, 70)), 0.5f, ones, 1e-5f, rows, x, true);
+      ops.linearOfPacked(x, rows, w[1], got[1], w[2], got[2]);
+      ops.linearOfPacked(x, rows, w[0], got[0]);
+      ops.linear(x, rows, w[0], want[0], w[1], want[1], w[2], want[2]);
+      assertSame(want, got);
+    }
+  }
+
+  private static void assertSame(Matrix[] want, Matrix[] got) {
+    for (int i = 0; i < want.length; i++) {
+      assertEquals(-1, want[i].segment().mismatch(got[i].segment()), "layer " + i);
+    }
+  }
+
   @Test
   void sixteenRowsAreNotRounded() {
     try (Arena arena = Arena.ofShared();
@@ -118,7 +168,7 @@ class PackedOpsTest {
         Workers workers = Workers.of(2)) {
       Ops ops = new Ops(arena, workers);
       int rows = 35;
-      Matrix x = activations(arena, rows, 70);
+      Matrix x = normed(ops, arena, rows, 70);
       Linear gate = new Linear(weights(arena, 300, 70), null);
       Linear up = new Linear(weights(arena, 300, 70), null);
       Linear down = new Linear(weights(arena, 70, 300), null);
