@@ -119,17 +119,9 @@ final class Decoder implements AutoCloseable {
     int rows = in.batch * queries;
     boolean packed = attentionTakesPacked(w, all);
     if (rows == all) {
-      if (packed) {
-        ops.linearOfPacked(s.h, all, w.q(), s.q, w.k(), s.k, w.v(), s.v);
-      } else {
-        ops.linear(s.h, all, w.q(), s.q, w.k(), s.k, w.v(), s.v);
-      }
+      ops.linear(s.h, all, packed, w.q(), s.q, w.k(), s.k, w.v(), s.v);
     } else {
-      if (packed) {
-        ops.linearOfPacked(s.h, all, w.k(), s.k, w.v(), s.v);
-      } else {
-        ops.linear(s.h, all, w.k(), s.k, w.v(), s.v);
-      }
+      ops.linear(s.h, all, packed, w.k(), s.k, w.v(), s.v);
       keepLast(in, queries, s.x);
       keepLast(in, queries, s.h);
       if (rows > 0) {
@@ -223,7 +215,7 @@ final class Decoder implements AutoCloseable {
       ops.linearOfPacked(s.gate, rows, mlp.down(), out);
       return;
     }
-    ops.linear(s.h, rows, mlp.gate(), s.gate, mlp.up(), s.up);
+    ops.linear(s.h, rows, false, mlp.gate(), s.gate, mlp.up(), s.up);
     ops.gate(config.hiddenAct(), s.gate, s.up, rows, s.gate);
     ops.linear(s.gate, rows, 1f, mlp.down(), out);
   }

@@ -250,8 +250,7 @@ public final class Ops {
   }
 
   /**
-   * {@code y = x · wᵀ + bias} of activations that were packed before, by a norm or by {@link
-   * #gatedPacked}.
+   * {@code y = x · wᵀ + bias} of activations that {@link #gatedPacked} has packed.
    *
    * @param x {@code [rows, inFeatures]}, of which only the packed form is read
    * @param rows how many
@@ -261,45 +260,6 @@ public final class Ops {
   public void linearOfPacked(Matrix x, int rows, Linear w, Matrix y) {
     linear.start(x, rows, 1f);
     linear.add(w, y);
-    linear.runPacked();
-  }
-
-  /**
-   * Two layers on the same input in one go, of activations that were packed before: {@code y0 = x ·
-   * w0ᵀ, y1 = x · w1ᵀ}, biases added.
-   *
-   * @param x {@code [rows, inFeatures]}, of which only the packed form is read
-   * @param rows how many
-   * @param w0 first layer, bf16
-   * @param y0 its output
-   * @param w1 second layer, bf16
-   * @param y1 its output
-   */
-  public void linearOfPacked(Matrix x, int rows, Linear w0, Matrix y0, Linear w1, Matrix y1) {
-    linear.start(x, rows, 1f);
-    linear.add(w0, y0);
-    linear.add(w1, y1);
-    linear.runPacked();
-  }
-
-  /**
-   * Three layers on the same input in one go, of activations that were packed before.
-   *
-   * @param x {@code [rows, inFeatures]}, of which only the packed form is read
-   * @param rows how many
-   * @param w0 first layer, bf16
-   * @param y0 its output
-   * @param w1 second layer, bf16
-   * @param y1 its output
-   * @param w2 third layer, bf16
-   * @param y2 its output
-   */
-  public void linearOfPacked(
-      Matrix x, int rows, Linear w0, Matrix y0, Linear w1, Matrix y1, Linear w2, Matrix y2) {
-    linear.start(x, rows, 1f);
-    linear.add(w0, y0);
-    linear.add(w1, y1);
-    linear.add(w2, y2);
     linear.runPacked();
   }
 
@@ -321,7 +281,7 @@ public final class Ops {
   public void linear(Matrix x, int rows, float alpha, Linear w, Matrix y) {
     linear.start(x, rows, alpha);
     linear.add(w, y);
-    linear.run();
+    linear.run(false);
   }
 
   /**
@@ -329,16 +289,18 @@ public final class Ops {
    *
    * @param x {@code [rows, inFeatures]}
    * @param rows how many
+   * @param packed whether x is packed already; else it is packed here, if the layers take that
    * @param w0 first layer
    * @param y0 its output
    * @param w1 second layer
    * @param y1 its output
    */
-  public void linear(Matrix x, int rows, Linear w0, Matrix y0, Linear w1, Matrix y1) {
+  public void linear(
+      Matrix x, int rows, boolean packed, Linear w0, Matrix y0, Linear w1, Matrix y1) {
     linear.start(x, rows, 1f);
     linear.add(w0, y0);
     linear.add(w1, y1);
-    linear.run();
+    linear.run(packed);
   }
 
   /**
@@ -346,6 +308,7 @@ public final class Ops {
    *
    * @param x {@code [rows, inFeatures]}
    * @param rows how many
+   * @param packed whether x is packed already; else it is packed here, if the layers take that
    * @param w0 first layer
    * @param y0 its output
    * @param w1 second layer
@@ -354,12 +317,20 @@ public final class Ops {
    * @param y2 its output
    */
   public void linear(
-      Matrix x, int rows, Linear w0, Matrix y0, Linear w1, Matrix y1, Linear w2, Matrix y2) {
+      Matrix x,
+      int rows,
+      boolean packed,
+      Linear w0,
+      Matrix y0,
+      Linear w1,
+      Matrix y1,
+      Linear w2,
+      Matrix y2) {
     linear.start(x, rows, 1f);
     linear.add(w0, y0);
     linear.add(w1, y1);
     linear.add(w2, y2);
-    linear.run();
+    linear.run(packed);
   }
 
   /**
@@ -770,13 +741,15 @@ public final class Ops {
       return bytes <= FEW_WEIGHT_BYTES;
     }
 
-    void run() {
+    void run(boolean wasPacked) {
       packed = true;
       for (int i = 0; i < count; i++) {
         packed &= Gemm.isPacked(x, rows, layers[i].weight());
       }
       if (packed) {
-        pack(x, rows);
+        if (!wasPacked) {
+          pack(x, rows);
+        }
         runPacked();
         return;
       }

@@ -101,8 +101,8 @@ class PackedOpsTest {
       Matrix wantB = unwritten(arena, rows, 33);
       Matrix gotA = unwritten(arena, rows, 300);
       Matrix gotB = unwritten(arena, rows, 33);
-      ops.linear(exact(x), rows, a, wantA, b, wantB);
-      ops.linear(x, rows, a, gotA, b, gotB);
+      ops.linear(exact(x), rows, false, a, wantA, b, wantB);
+      ops.linear(x, rows, false, a, gotA, b, gotB);
       assertRounded(wantA, gotA, rows);
       assertRounded(wantB, gotB, rows);
     }
@@ -124,8 +124,8 @@ class PackedOpsTest {
       }
       Matrix x = normed(ops, arena, rows, 70);
       assertTrue(Ops.takePacked(x, rows, w[0], w[1], w[2]));
-      ops.linearOfPacked(x, rows, w[0], got[0], w[1], got[1], w[2], got[2]);
-      ops.linear(x, rows, w[0], want[0], w[1], want[1], w[2], want[2]);
+      ops.linear(x, rows, true, w[0], got[0], w[1], got[1], w[2], got[2]);
+      ops.linear(x, rows, false, w[0], want[0], w[1], want[1], w[2], want[2]);
       assertSame(want, got);
 
       Matrix sum = exact(activations(arena, rows, 70));
@@ -134,9 +134,9 @@ class PackedOpsTest {
         ones.setAtIndex(FLOAT, i, 1f);
       }
       ops.addRmsNorm(sum, exact(activations(arena, rows, 70)), 0.5f, ones, 1e-5f, rows, x, true);
-      ops.linearOfPacked(x, rows, w[1], got[1], w[2], got[2]);
+      ops.linear(x, rows, true, w[1], got[1], w[2], got[2]);
       ops.linearOfPacked(x, rows, w[0], got[0]);
-      ops.linear(x, rows, w[0], want[0], w[1], want[1], w[2], want[2]);
+      ops.linear(x, rows, false, w[0], want[0], w[1], want[1], w[2], want[2]);
       assertSame(want, got);
     }
   }
@@ -177,7 +177,7 @@ class PackedOpsTest {
       Matrix want = unwritten(arena, rows, 70);
       Matrix got = unwritten(arena, rows, 70);
       assertTrue(Ops.gatesPacked(Activation.SILU, x, rows, gate, up));
-      ops.linear(exact(x), rows, gate, exact(g), up, u);
+      ops.linear(exact(x), rows, false, gate, exact(g), up, u);
       ops.gate(Activation.SILU, g, u, rows, g);
       ops.linear(exact(g), rows, 1f, down, want);
       ops.gatedPacked(x, rows, gate, up, g);
