@@ -154,7 +154,8 @@ final class Gemm {
   /**
    * How many weight rows make a good slice of work: long enough that what a slice costs by itself,
    * with several activation rows a copy of them, is little beside it; short enough that a stalled
-   * core holds up little. The sums of gemv do not depend on it.
+   * core holds up little; and such that each thread gets as many, which counts where they are few.
+   * The sums of gemv do not depend on it.
    *
    * @param rows activation rows
    * @param w the weight
@@ -167,10 +168,13 @@ final class Gemm {
       return PANEL_ROWS;
     }
     long most = SLICE_BYTES * Math.min(rows, 4);
-    long sliceBytes = Math.clamp(bytes / (4L * workers), SLICE_BYTES, most);
+    long wanted = Math.clamp(bytes / (4L * workers), SLICE_BYTES, most);
+    long share = Math.max(1, bytes / workers); // of a thread
+    long sliceBytes = Math.max(LEAST_SLICE_BYTES, share / Math.ceilDiv(share, wanted));
     long rowBytes = Math.max(1, w.size(w.rank() - 1) * w.dtype().byteSize());
-    return (int) Math.max(8, sliceBytes / rowBytes & ~7L);
+    return (int) Math.max(8, sliceBytes / rowBytes + 7 & ~7L);
   }
 
   private static final long SLICE_BYTES = 128 << 10;
+  private static final long LEAST_SLICE_BYTES = 56 << 10; // some 2 µs
 }

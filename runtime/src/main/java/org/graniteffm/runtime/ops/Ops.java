@@ -774,11 +774,13 @@ public final class Ops {
         }
         return;
       }
+      // The pool hands out the last slice first: the largest, which are the first layer's.
+      int place = firstSlice[count] - 1 - slice;
       int i = 0;
-      while (slice >= firstSlice[i + 1]) {
+      while (place >= firstSlice[i + 1]) {
         i++;
       }
-      int first = (slice - firstSlice[i]) * sliceRows[i];
+      int first = (place - firstSlice[i]) * sliceRows[i];
       int n = Math.min(sliceRows[i], layers[i].outFeatures() - first);
       multiply(i, first, n, 0, rows, worker);
     }

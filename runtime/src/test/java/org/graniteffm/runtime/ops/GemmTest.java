@@ -42,6 +42,26 @@ class GemmTest {
     return Tensor.of(data, dtype, n, k);
   }
 
+  /** Slices of one product, on its own or with others in one go. */
+  @ParameterizedTest
+  @CsvSource({
+    "256, 256, 131072, 2, 128", // one for each thread
+    "256, 256, 262144, 2, 256", // and in one go with as much in two other layers
+    "768, 256, 393216, 2, 192", // two for each
+    "112, 256, 57344, 2, 112", // too little for two
+    "8192, 2048, 67108864, 2, 32", // many, of 128 KiB
+    "8192, 2048, 67108864, 16, 32",
+    "40, 4096, 327680, 2, 16", // eights of rows
+    "40, 1048576, 83886080, 2, 8"
+  })
+  void smallWorkIsSharedEvenly(int n, int k, long bytes, int workers, int rows) {
+    try (Arena arena = Arena.ofShared()) {
+      Tensor w = Tensor.of(arena.allocate((long) n * k * Short.BYTES), DType.BF16, n, k);
+      assertEquals(rows, Gemm.sliceRows(1, w, bytes, workers));
+      assertEquals(Gemm.PANEL_ROWS, Gemm.sliceRows(Gemm.GEMV_ROWS + 1, w, bytes, workers));
+    }
+  }
+
   @ParameterizedTest
   @CsvSource({
     "F32, 0, 1, 40, 96", "F32, 3, 1, 40, 96", "F32, 0, 17, 300, 96", "F32, 3, 17, 300, 96",
