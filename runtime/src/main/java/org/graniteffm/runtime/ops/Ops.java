@@ -19,10 +19,10 @@ public final class Ops {
   /** Up to so many rows, an operation gives each the bits it gives it alone. */
   public static final int GEMV_ROWS = Gemm.GEMV_ROWS;
 
-  private static final int ROWS_PER_SLICE = 16; // a group of packed ones
+  private static final int ROWS_PER_GROUP = 16; // of packed activations
+  private static final int ROWS_PER_SLICE = ROWS_PER_GROUP; // so that a slice can pack its rows
   private static final int QUERIES_PER_SLICE = 32;
   private static final int ROUNDED_QUERIES_PER_SLICE = 64; // share one rounding of keys and values
-  private static final int ROWS_PER_GROUP = 16; // of packed activations
 
   /**
    * Work below this many bytes read is done at once by the caller: waking another core costs more.
