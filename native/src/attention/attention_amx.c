@@ -10,7 +10,10 @@
  * then all queries at hand go over them, so that this costs little.
  *
  * While exponentials of one tile of queries are computed, the unit has the scores of the next one and
- * the sums of the one before, which do not wait for each other.
+ * the sums of the one before, which do not wait for each other. The CPU looks ahead a few hundred
+ * instructions, fewer than either has. So they are cut into operations of one tile each, to be strewn
+ * among the exponentials; for heads of 64 dimensions, which nearly all models have, the compiler does
+ * it: 32 operations, 32 pairs of keys.
  *
  * Softmax counts in powers of two: p = 2^(c * s - max), c = scale * log2(e). Nearly always no number
  * is so large that a score could be Inf or NaN, and a tile of queries sees all keys at hand. For
@@ -133,35 +136,75 @@ static void load_values(const attention *a, int count, workspace *w) {
   }
 }
 
-/* s[key, query] of so many times 16 keys */
-static inline void scores(const attention *a, const unsigned char *q, const unsigned char *k,
-                          int sixteens, float *s) {
-  const int64_t k_stride = a->steps * 64;
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
-  for (int step = 0; step < a->steps; step++, k += 64) {
-    _tile_loadd(4, q + step * TILE, 64);
-    _tile_loadd(5, k, k_stride);
-    _tile_dpbf16ps(0, 5, 4);
-    if (sixteens > 1) {
-      _tile_loadd(6, k + 16 * k_stride, k_stride);
-      _tile_dpbf16ps(1, 6, 4);
-    }
-    if (sixteens > 2) {
-      _tile_loadd(5, k + 32 * k_stride, k_stride);
-      _tile_dpbf16ps(2, 5, 4);
-    }
-    if (sixteens > 3) {
-      _tile_loadd(6, k + 48 * k_stride, k_stride);
-      _tile_dpbf16ps(3, 6, 4);
-    }
+/* The scores of a tile of queries, s[key, query]. */
+typedef struct scoring {
+  const unsigned char *q, *k;
+  int64_t k_stride;
+  int sixteens; /* of keys, 0 to 4 */
+  float *s;
+} scoring;
+
+enum { SCORE_STEP = 5, SCORE_END = 4 }; /* operations */
+
+/* Operation i of a step of 32 dimensions: the queries, then four times 16 keys. */
+GK_TEMPLATE void score_operation(const scoring *w, int step, int i) {
+#define SCORE(tile, keys)                                       \
+  do {                                                          \
+    if (step == 0) _tile_zero(tile);                            \
+    _tile_loadd(keys, k + (int64_t)16 * tile * stride, stride); \
+    _tile_dpbf16ps(tile, keys, 4);                              \
+  } while (0)
+  if (i > 0 ? i > w->sixteens : w->sixteens == 0) return;
+  const unsigned char *const k = w->k + step * 64;
+  const int64_t stride = w->k_stride;
+  switch (i) {
+    case 0:
+      _tile_loadd(4, w->q + step * TILE, 64);
+      break;
+    case 1:
+      SCORE(0, 5);
+      break;
+    case 2:
+      SCORE(1, 6);
+      break;
+    case 3:
+      SCORE(2, 5);
+      break;
+    case 4:
+      SCORE(3, 6);
+      break;
+    default:
+      assert(0);
   }
-  _tile_stored(0, s, 64);
-  if (sixteens > 1) _tile_stored(1, s + 256, 64);
-  if (sixteens > 2) _tile_stored(2, s + 512, 64);
-  if (sixteens > 3) _tile_stored(3, s + 768, 64);
+#undef SCORE
+}
+
+/* Operation i after the steps. */
+GK_TEMPLATE void score_end_operation(const scoring *w, int i) {
+  if (i >= w->sixteens) return;
+  switch (i) {
+    case 0:
+      _tile_stored(0, w->s, 64);
+      break;
+    case 1:
+      _tile_stored(1, w->s + 256, 64);
+      break;
+    case 2:
+      _tile_stored(2, w->s + 512, 64);
+      break;
+    case 3:
+      _tile_stored(3, w->s + 768, 64);
+      break;
+    default:
+      assert(0);
+  }
+}
+
+static void scores(const scoring *w, int steps) {
+  for (int step = 0; step < steps; step++) {
+    GK_UNROLL(5) for (int i = 0; i < SCORE_STEP; i++) score_operation(w, step, i);
+  }
+  GK_UNROLL(4) for (int i = 0; i < SCORE_END; i++) score_end_operation(w, i);
 }
 
 /* Lanes, which are queries in order, that see a key. */
@@ -224,80 +267,151 @@ static inline __m512i power_of_2(__m512 x) {
   return _mm512_castps_si512(gk_vec_add(gk_vec_fma(r, f, x), gk_vec_set1(0x1.8p+16f + 127)));
 }
 
-/* p of some of the keys, and t->sum of what p is after rounding. */
-GK_TEMPLATE void powers(const attention *a, int plain, int begin, int end, int count,
-                        const int64_t *key, const float *s, queries *t, unsigned char *p) {
-  const __m512 c = gk_vec_set1(a->c), nothing = gk_vec_set1(-INFINITY);
+/* What is subtracted from c * s. Before the first finite score the maximum is -Inf, and -Inf - -Inf
+ * would be NaN. */
+static inline __m512 offset_of(const queries *t, int plain) {
+  return plain ? t->max : gk_vec_where(t->max, gk_vec_set1(-INFINITY), gk_vec_set1(0), t->max);
+}
+
+/* p of keys j and j + 1, added to sum[2] as what it is after rounding. */
+GK_TEMPLATE void power_pair(const attention *a, int plain, int j, int count, const int64_t *key,
+                            const float *s, const queries *t, __m512 offset, __m512 *sum,
+                            unsigned char *p) {
+  const __m512 c = gk_vec_set1(a->c);
   const __m512 least = gk_vec_set1(-126); /* powers of less are subnormal numbers, which are slow */
   const __m512i low = _mm512_set1_epi32(0xffff), nan = _mm512_set1_epi32(0x7fc0);
-  /* Before the first finite score the maximum is -Inf, and -Inf - -Inf would be NaN. */
-  const __m512 subtract = plain ? t->max : gk_vec_where(t->max, nothing, gk_vec_set1(0), t->max);
+  __m512i bits[2];
+  GK_UNROLL(2) for (int i = 0; i < 2; i++) {
+    const __m512 score = _mm512_loadu_ps(s + (j + i) * 16);
+    if (plain) {
+      bits[i] = power_of_2(gk_vec_max(least, _mm512_fmsub_ps(score, c, offset)));
+    } else {
+      const __m512 x = gk_vec_sub(gk_vec_mul(score, c), offset);
+      const __mmask16 sees = j + i < count ? lanes_seeing(key[j + i], a->past + t->row) : 0;
+      const __mmask16 is_nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+      bits[i] = _mm512_mask_mov_epi32(power_of_2(gk_vec_max(least, x)), is_nan, nan);
+      bits[i] = _mm512_maskz_mov_epi32(sees, bits[i]);
+    }
+  }
+  const __m512i even = _mm512_slli_epi32(bits[0], 16), odd = _mm512_slli_epi32(bits[1], 16);
+  sum[0] = gk_vec_add(sum[0], _mm512_castsi512_ps(even));
+  sum[1] = gk_vec_add(sum[1], _mm512_castsi512_ps(odd));
+  /* Where a bit of `low` is set that of bits[0], else that of `odd`. */
+  _mm512_storeu_si512(p + j * 32, _mm512_ternarylogic_epi32(bits[0], odd, low, 0xe4));
+}
+
+/* p of some of the keys, and t->sum. */
+GK_TEMPLATE void powers(const attention *a, int plain, int begin, int end, int count,
+                        const int64_t *key, const float *s, queries *t, unsigned char *p) {
+  const __m512 offset = offset_of(t, plain);
   __m512 sum[2] = {t->sum, _mm512_setzero_ps()};
   for (int j = begin; j < end; j += 2) {
-    __m512i bits[2];
-    GK_UNROLL(2) for (int i = 0; i < 2; i++) {
-      const __m512 score = _mm512_loadu_ps(s + (j + i) * 16);
-      if (plain) {
-        bits[i] = power_of_2(gk_vec_max(least, _mm512_fmsub_ps(score, c, subtract)));
-      } else {
-        const __m512 x = gk_vec_sub(gk_vec_mul(score, c), subtract);
-        const __mmask16 sees = j + i < count ? lanes_seeing(key[j + i], a->past + t->row) : 0;
-        const __mmask16 is_nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
-        bits[i] = _mm512_mask_mov_epi32(power_of_2(gk_vec_max(least, x)), is_nan, nan);
-        bits[i] = _mm512_maskz_mov_epi32(sees, bits[i]);
-      }
-    }
-    const __m512i even = _mm512_slli_epi32(bits[0], 16), odd = _mm512_slli_epi32(bits[1], 16);
-    sum[0] = gk_vec_add(sum[0], _mm512_castsi512_ps(even));
-    sum[1] = gk_vec_add(sum[1], _mm512_castsi512_ps(odd));
-    /* Where a bit of `low` is set that of bits[0], else that of `odd`. */
-    _mm512_storeu_si512(p + j * 32, _mm512_ternarylogic_epi32(bits[0], odd, low, 0xe4));
+    power_pair(a, plain, j, count, key, s, t, offset, sum, p);
   }
   t->sum = gk_vec_add(sum[0], sum[1]);
 }
 
-/* sums[dim, 16, query] += v * p of so many times 16 keys, four tiles of dimensions at a time */
-static inline void add_values(const attention *a, int started, const unsigned char *v,
-                              const unsigned char *p, int sixteens, float *sums) {
-  for (int d = 0; d < a->dims; d += 4, v += 8 * TILE, sums += 1024) {
-    const int left = a->dims - d;
-#define FOR_EACH_SUM(DO) \
-  DO(0);                 \
-  if (left > 1) DO(1);   \
-  if (left > 2) DO(2);   \
-  if (left > 3) DO(3)
-#define BEGIN(i)                          \
-  do {                                    \
-    if (started) {                        \
-      _tile_loadd(i, sums + i * 256, 64); \
-    } else {                              \
-      _tile_zero(i);                      \
-    }                                     \
-  } while (0)
-#define ADD_LOW(i)                        \
-  do {                                    \
-    _tile_loadd(4, v + 2 * i * TILE, 64); \
-    _tile_dpbf16ps(i, 4, 5);              \
-  } while (0)
-#define ADD_HIGH(i)                             \
+/* What a tile of queries adds to its sums[dim, 16, query]: v * p. */
+typedef struct adding {
+  const unsigned char *v, *p;
+  int sixteens; /* of keys, 0 to 4 */
+  int started;  /* whether there are sums */
+  float *sums;
+} adding;
+
+enum { ADD_GROUP = 18 }; /* operations */
+
+/* Operation i for up to four tiles of dimensions from d on, of so many `left`. */
+GK_TEMPLATE void add_operation(const adding *w, int d, int left, int i) {
+#define BEGIN(tile)                             \
   do {                                          \
-    _tile_loadd(6, v + (2 * i + 1) * TILE, 64); \
-    _tile_dpbf16ps(i, 6, 7);                    \
+    if (left <= tile) break;                    \
+    if (w->started) {                           \
+      _tile_loadd(tile, sums + tile * 256, 64); \
+    } else {                                    \
+      _tile_zero(tile);                         \
+    }                                           \
   } while (0)
-#define END(i) _tile_stored(i, sums + i * 256, 64)
-    FOR_EACH_SUM(BEGIN);
-    _tile_loadd(5, p, 64);
-    FOR_EACH_SUM(ADD_LOW);
-    if (sixteens > 2) {
-      _tile_loadd(7, p + TILE, 64);
-      FOR_EACH_SUM(ADD_HIGH);
-    }
-    FOR_EACH_SUM(END);
-#undef FOR_EACH_SUM
+#define ADD(tile, half, v_tile, p_tile)                    \
+  do {                                                     \
+    if (left <= tile) break;                               \
+    _tile_loadd(v_tile, v + (2 * tile + half) * TILE, 64); \
+    _tile_dpbf16ps(tile, v_tile, p_tile);                  \
+  } while (0)
+#define END(tile)                                               \
+  do {                                                          \
+    if (left > tile) _tile_stored(tile, sums + tile * 256, 64); \
+  } while (0)
+  const int second_half = i >= 9 && i < 14; /* of the keys */
+  if (!__builtin_expect(w->sixteens > (second_half ? 2 : 0), 1)) return;
+  const unsigned char *const v = w->v + d * 2 * TILE;
+  float *const sums = w->sums + d * 256;
+  switch (i) {
+    case 0:
+      BEGIN(0);
+      break;
+    case 1:
+      BEGIN(1);
+      break;
+    case 2:
+      BEGIN(2);
+      break;
+    case 3:
+      BEGIN(3);
+      break;
+    case 4:
+      _tile_loadd(5, w->p, 64);
+      break;
+    case 5:
+      ADD(0, 0, 4, 5);
+      break;
+    case 6:
+      ADD(1, 0, 4, 5);
+      break;
+    case 7:
+      ADD(2, 0, 4, 5);
+      break;
+    case 8:
+      ADD(3, 0, 4, 5);
+      break;
+    case 9:
+      _tile_loadd(7, w->p + TILE, 64);
+      break;
+    case 10:
+      ADD(0, 1, 6, 7);
+      break;
+    case 11:
+      ADD(1, 1, 6, 7);
+      break;
+    case 12:
+      ADD(2, 1, 6, 7);
+      break;
+    case 13:
+      ADD(3, 1, 6, 7);
+      break;
+    case 14:
+      END(0);
+      break;
+    case 15:
+      END(1);
+      break;
+    case 16:
+      END(2);
+      break;
+    case 17:
+      END(3);
+      break;
+    default:
+      assert(0);
+  }
 #undef BEGIN
-#undef ADD_LOW
-#undef ADD_HIGH
+#undef ADD
 #undef END
+}
+
+static void add_values(const adding *w, int dims) {
+  for (int d = 0; d < dims; d += 4) {
+    GK_UNROLL(18) for (int i = 0; i < ADD_GROUP; i++) add_operation(w, d, dims - d, i);
   }
 }
 
@@ -326,28 +440,84 @@ static void finish(const attention *a, const queries *t, const float *sums, floa
   }
 }
 
+/*
+ * All p of a plain tile of 64 dimensions, an operation for the unit before each pair of keys. Those of
+ * the scores come first, so that they are stored long before they are read. The tile's own sums, of
+ * which there are more than the first-level cache holds, are asked for: it adds to them next.
+ */
+static void powers_beside(const attention *a, const float *s, queries *t, unsigned char *p,
+                          const scoring *after, const adding *before, const float *own_sums) {
+  enum { STEPS = 2, DIMS = 4, SCORES = STEPS * SCORE_STEP, SCORED = SCORES + SCORE_END };
+  _Static_assert(SCORED + ADD_GROUP == KEYS / 2, "there is an operation for each pair of keys");
+  const __m512 offset = offset_of(t, 1);
+  __m512 sum[2] = {t->sum, _mm512_setzero_ps()};
+  GK_UNROLL(32) for (int i = 0; i < KEYS / 2; i++) {
+    if (i < SCORES) {
+      score_operation(after, i / SCORE_STEP, i % SCORE_STEP);
+    } else if (i < SCORED) {
+      score_end_operation(after, i - SCORES);
+    } else {
+      add_operation(before, 0, DIMS, i - SCORED);
+    }
+    _mm_prefetch((const char *)own_sums + i * 128, _MM_HINT_T0);
+    _mm_prefetch((const char *)own_sums + i * 128 + 64, _MM_HINT_T0);
+    power_pair(a, 1, 2 * i, KEYS, NULL, s, t, offset, sum, p);
+  }
+  t->sum = gk_vec_add(sum[0], sum[1]);
+}
+
+/* Tiles of queries and the keys at hand. */
+typedef struct meeting {
+  queries *tiles;
+  int begin, end; /* those that see any of the keys */
+  int keys;
+  int sixteens[MOST_QUERIES]; /* of keys, up to the last of which a tile sees any */
+} meeting;
+
 static float *sums_of(const attention *a, int t, workspace *w) {
   return w->sums + t * a->dims * 256;
 }
 
-/* The exponentials of the tile of queries `at`, the scores of the next and the sums of the one
- * before, where they are in [begin, end). */
-GK_TEMPLATE void attend_tile(const attention *a, int plain, queries *tiles, int at, int begin,
-                             int end, const int *sixteens, int keys, workspace *w) {
-  queries *const t = &tiles[at];
+/* Of a tile, or nothing after the last. */
+static scoring scoring_of(const attention *a, const meeting *m, int t, workspace *w) {
+  if (t == m->end) return (scoring){0};
+  return (scoring){.q = w->q + t * a->steps * TILE,
+                   .k = w->k,
+                   .k_stride = a->steps * 64,
+                   .sixteens = m->sixteens[t],
+                   .s = w->s[t % 2]};
+}
+
+/* Of a tile, whose sums are started then; or nothing before the first. */
+static adding start_adding(const attention *a, const meeting *m, int t, workspace *w) {
+  if (t < m->begin) return (adding){0};
+  const int started = m->tiles[t].started;
+  m->tiles[t].started = 1;
+  return (adding){.v = w->v,
+                  .p = w->p[t % 2],
+                  .sixteens = m->sixteens[t],
+                  .started = started,
+                  .sums = sums_of(a, t, w)};
+}
+
+/* The exponentials of a tile of queries, the scores of the next one and the sums of the one before. */
+GK_TEMPLATE void attend_tile(const attention *a, int plain, const meeting *m, int at,
+                             workspace *w) {
+  queries *const t = &m->tiles[at];
   const float *const s = w->s[at % 2];
   unsigned char *const p = w->p[at % 2];
-  const int count = plain ? KEYS : sixteens[at] * 16 < keys ? sixteens[at] * 16 : keys;
-  move_max(a, plain, count, w->key, s, t, sums_of(a, at, w));
-  if (at + 1 < end) {
-    scores(a, w->q + (at + 1) * a->steps * TILE, w->k, sixteens[at + 1], w->s[(at + 1) % 2]);
+  float *const sums = sums_of(a, at, w);
+  const int seen = m->sixteens[at] * 16, count = plain ? KEYS : seen < m->keys ? seen : m->keys;
+  move_max(a, plain, count, w->key, s, t, sums);
+  const scoring after = scoring_of(a, m, at + 1, w);
+  const adding before = start_adding(a, m, at - 1, w);
+  if (plain && a->head_dim == 64) {
+    powers_beside(a, s, t, p, &after, &before, sums);
+    return;
   }
+  scores(&after, a->steps);
   powers(a, plain, 0, 32, count, w->key, s, t, p);
-  if (at > begin) {
-    add_values(a, tiles[at - 1].started, w->v, w->p[(at - 1) % 2], sixteens[at - 1],
-               sums_of(a, at - 1, w));
-    tiles[at - 1].started = 1;
-  }
+  add_values(&before, a->dims);
   if (plain || count > 32) powers(a, plain, 32, KEYS, count, w->key, s, t, p);
 }
 
@@ -355,28 +525,27 @@ GK_TEMPLATE void attend_tile(const attention *a, int plain, queries *tiles, int 
  * the order of their rows. */
 static void attend_keys(const attention *a, queries *tiles, int count, int keys, int tame,
                         workspace *w) {
-  int sixteens[MOST_QUERIES]; /* of keys, up to the last of which the tile sees any */
-  int begin = 0;
+  meeting m = {.tiles = tiles, .end = count, .keys = keys};
   for (int t = 0; t < count; t++) {
-    sixteens[t] = (keys + 15) / 16;
+    m.sixteens[t] = (keys + 15) / 16;
     const int64_t end = a->past + tiles[t].row + tiles[t].lanes;
-    while (sixteens[t] > 0 && w->key[sixteens[t] * 16 - 16] >= end) sixteens[t]--;
-    if (sixteens[t] == 0) begin = t + 1;
+    while (m.sixteens[t] > 0 && w->key[m.sixteens[t] * 16 - 16] >= end) m.sixteens[t]--;
+    if (m.sixteens[t] == 0) m.begin = t + 1;
   }
-  if (begin == count) return;
-  scores(a, w->q + begin * a->steps * TILE, w->k, sixteens[begin], w->s[begin % 2]);
-  for (int t = begin; t < count; t++) {
+  if (m.begin == m.end) return;
+  const scoring first = scoring_of(a, &m, m.begin, w);
+  scores(&first, a->steps);
+  for (int t = m.begin; t < m.end; t++) {
     gk_tiles_see_stores();
     if (tame && tiles[t].tame && keys == KEYS && w->key[KEYS - 1] <= a->past + tiles[t].row) {
-      attend_tile(a, 1, tiles, t, begin, count, sixteens, keys, w);
+      attend_tile(a, 1, &m, t, w);
     } else {
-      attend_tile(a, 0, tiles, t, begin, count, sixteens, keys, w);
+      attend_tile(a, 0, &m, t, w);
     }
   }
   gk_tiles_see_stores();
-  const int last = count - 1;
-  add_values(a, tiles[last].started, w->v, w->p[last % 2], sixteens[last], sums_of(a, last, w));
-  tiles[last].started = 1;
+  const adding last = start_adding(a, &m, m.end - 1, w);
+  add_values(&last, a->dims);
 }
 
 /* All keys for some tiles of queries. */
