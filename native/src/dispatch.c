@@ -43,22 +43,22 @@ static const gk_table scalar_table = {
 #define GK_AVX2_OVERRIDES                                                                      \
   .rms_norm_f32 = rms_norm_f32_avx2, .add_rms_norm_f32 = add_rms_norm_f32_avx2,                \
   .add_scaled_f32 = add_scaled_f32_avx2, .rope_f32 = rope_f32_avx2, .gemv_f32 = gemv_f32_avx2, \
-  .gemv_f16 = gemv_f16_avx2, .gemv_bf16 = gemv_bf16_avx2, .silu_mul_f32 = silu_mul_f32_avx2,   \
-  .top_k_softmax_f32 = top_k_softmax_f32_scalar, .act_mul_f32 = act_mul_f32_scalar,            \
-  .attention_f32 = attention_f32_avx2, .attention_bf16 = attention_f32_avx2,                   \
-  .attention_probs_f32 = attention_probs_f32_scalar, .embed = embed_avx2,                      \
-  .widen_f32 = widen_f32_avx2, .narrow = narrow_avx2, .probe_read = probe_read_avx2,           \
-  .probe_fma_f32 = probe_fma_f32_avx2, GK_NO_MATRIX_UNIT
+  .gemv_f16 = gemv_f16_avx2, .gemv_bf16 = gemv_bf16_avx2, .gemm_f32 = gemm_f32_avx2,           \
+  .silu_mul_f32 = silu_mul_f32_avx2, .top_k_softmax_f32 = top_k_softmax_f32_scalar,            \
+  .act_mul_f32 = act_mul_f32_scalar, .attention_f32 = attention_f32_avx2,                      \
+  .attention_bf16 = attention_f32_avx2, .attention_probs_f32 = attention_probs_f32_scalar,     \
+  .embed = embed_avx2, .widen_f32 = widen_f32_avx2, .narrow = narrow_avx2,                     \
+  .probe_read = probe_read_avx2, .probe_fma_f32 = probe_fma_f32_avx2, GK_NO_MATRIX_UNIT
 
-#define GK_AVX512_OVERRIDES                                                                \
-  .rms_norm_f32 = rms_norm_f32_avx512, .add_rms_norm_f32 = add_rms_norm_f32_avx512,        \
-  .add_scaled_f32 = add_scaled_f32_avx512, .rope_f32 = rope_f32_avx512,                    \
-  .gemv_f32 = gemv_f32_avx512, .gemv_f16 = gemv_f16_avx512, .gemv_bf16 = gemv_bf16_avx512, \
-  .silu_mul_f32 = silu_mul_f32_avx512, .top_k_softmax_f32 = top_k_softmax_f32_scalar,      \
-  .act_mul_f32 = act_mul_f32_scalar, .attention_f32 = attention_f32_avx512,                \
-  .attention_probs_f32 = attention_probs_f32_scalar, .embed = embed_avx512,                \
-  .widen_f32 = widen_f32_avx512, .narrow = narrow_avx512, .probe_read = probe_read_avx512, \
-  .probe_fma_f32 = probe_fma_f32_avx512
+#define GK_AVX512_OVERRIDES                                                                 \
+  .rms_norm_f32 = rms_norm_f32_avx512, .add_rms_norm_f32 = add_rms_norm_f32_avx512,         \
+  .add_scaled_f32 = add_scaled_f32_avx512, .rope_f32 = rope_f32_avx512,                     \
+  .gemv_f32 = gemv_f32_avx512, .gemv_f16 = gemv_f16_avx512, .gemv_bf16 = gemv_bf16_avx512,  \
+  .gemm_f32 = gemm_f32_avx512, .silu_mul_f32 = silu_mul_f32_avx512,                         \
+  .top_k_softmax_f32 = top_k_softmax_f32_scalar, .act_mul_f32 = act_mul_f32_scalar,         \
+  .attention_f32 = attention_f32_avx512, .attention_probs_f32 = attention_probs_f32_scalar, \
+  .embed = embed_avx512, .widen_f32 = widen_f32_avx512, .narrow = narrow_avx512,            \
+  .probe_read = probe_read_avx512, .probe_fma_f32 = probe_fma_f32_avx512
 
 static const gk_table avx2_table = {.isa = "avx2", GK_AVX2_OVERRIDES};
 static const gk_table avx512_table = {.isa = "avx512",

@@ -99,6 +99,19 @@ static void trial_gemv_f32(const gk_table *kernels) { trial_gemv(kernels->gemv_f
 static void trial_gemv_f16(const gk_table *kernels) { trial_gemv(kernels->gemv_f16, GK_F16); }
 static void trial_gemv_bf16(const gk_table *kernels) { trial_gemv(kernels->gemv_bf16, GK_BF16); }
 
+static void trial_gemm_f32(const gk_table *kernels) {
+  const int64_t m = draw_count(0) * (1 + draw(4)), n = draw_size(0), k = draw_size(0);
+  const int64_t w_stride = draw_stride(k), x_stride = draw_stride(k), y_stride = draw_stride(n);
+  const int32_t dtype = draw_dtype();
+  const float alpha = draw_factor(), beta = draw_one_in(2) ? 0 : draw_factor();
+  const void *w = in_weights(dtype, n, k, w_stride);
+  const float *x = in_f32(m, k, x_stride);
+  const double tolerance = 16 * (double)(k + 8) * CHECK_EPS;
+  float *y = beta == 0 ? out_f32(m, n, y_stride, tolerance) : update_f32(m, n, y_stride, tolerance);
+  trial_result(kernels->gemm_f32(w, dtype, w_stride, n, k, x, x_stride, m, alpha, beta, y, y_stride,
+                                 scratch_bytes(GK_GEMM_SCRATCH)));
+}
+
 static void trial_pack_bf16(const gk_table *kernels) {
   const int64_t x_rows = draw_count(1), k = draw_whole(draw_size(0), PACKED_COLS);
   const bool in_order = draw_one_in(2);

@@ -3,8 +3,31 @@
 
 #include "granite/gk_types.h"
 
+/** Bytes of working memory that the products below take. */
+#define GK_GEMM_SCRATCH (3 << 19)
+
+/**
+ * Product of many activation rows with a weight matrix stored [out, in] row-major, in f32:
+ *
+ *   y[i,j] = alpha * sum_c(x[i,c] * w[j,c]) + beta * y[i,j]        0 <= i < m,  0 <= j < n,  0 <= c < k
+ *
+ * w          [n, k] of `dtype`, a value of gk_dtype, at any byte offset; widened exactly
+ * x          [m, k] f32
+ * y          [m, n] f32; not read when beta is 0
+ * m          any; made for more rows than gk_gemv_f32 is
+ * scratch    GK_GEMM_SCRATCH bytes, of no use before or after
+ * precision  products and sums in f32;  |error| <= k * eps_f32 * sum_c|alpha * x * w| + 2 * eps_f32 * |y|
+ * order      the order of summation of an element depends on k and the tier alone, not on m, n, i or j: splitting the
+ *            rows of w over threads, or batching rows of x, changes no bit of the result
+ * edges      k == 0 gives beta * y
+ * returns    GK_OK, or GK_EINVAL for another dtype
+ */
+GK_API int32_t gk_gemm_f32(const void *w, int32_t dtype, int64_t w_stride, int64_t n, int64_t k,
+                           const float *x, int64_t x_stride, int64_t m, float alpha, float beta,
+                           float *y, int64_t y_stride, void *scratch);
+
 /*
- * Products of many activation rows with bfloat16 weights, for tiers with a unit that multiplies bfloat16 matrices
+ * The others are products of many activation rows with bfloat16 weights, for tiers with a unit that multiplies bfloat16 matrices
  * (today: amx). The activations are rounded to bfloat16 too, once, by gk_pack_bf16, into
  *
  *   packed     [ceil(m / 16), ceil(k / 32), 16, 16, 2] bfloat16: element (i, c) of the m x k activations stands at
@@ -14,9 +37,6 @@
  * Packed operands and scratch start at a multiple of 4 bytes. Subnormal numbers may count as zero. On tiers without such
  * a unit these kernels work too, slowly.
  */
-
-/** Bytes of working memory that the products below take. */
-#define GK_GEMM_SCRATCH (3 << 19)
 
 /**
  * Rounds f32 rows to bfloat16, to nearest even, and packs them.

@@ -24,7 +24,7 @@
 #endif
 
 /** Changes whenever a signature or a contract changes; the loader refuses a library of another version. */
-#define GK_ABI_VERSION 4
+#define GK_ABI_VERSION 5
 
 /** Element types of weights and of the cache, as Hugging Face safetensors name them. All little-endian. */
 enum gk_dtype {

@@ -124,8 +124,8 @@ static void load_values(const attention *a, int count, workspace *w) {
         low[j] = _mm512_castsi512_ps(_mm512_unpacklo_epi16(pair[0], pair[1]));
         high[j] = _mm512_castsi512_ps(_mm512_unpackhi_epi16(pair[0], pair[1]));
       }
-      gk_transpose_16x16(low);
-      gk_transpose_16x16(high);
+      gk_transpose(low);
+      gk_transpose(high);
       unsigned char *const to = w->v + (s * 2 * (KEYS / 32) + half) * TILE;
       GK_UNROLL(16) for (int i = 0; i < 16; i++) {
         unsigned char *const row = to + i / 8 * (KEYS / 32) * TILE + (i / 4 % 2 * 8 + i % 4) * 64;
@@ -432,7 +432,7 @@ static void finish(const attention *a, const queries *t, const float *sums, floa
           t->started ? _mm512_loadu_ps(sums + d * 256 + i * 16) : _mm512_setzero_ps();
       v[i] = gk_vec_mul(sum, inverse);
     }
-    gk_transpose_16x16(v);
+    gk_transpose(v);
     GK_UNROLL(16) for (int r = 0; r < 16; r++) {
       float *to = out + (t->row + r) * out_stride + t->head * a->head_dim + d * 16;
       if (r < t->lanes) _mm512_mask_storeu_ps(to, used, v[r]);

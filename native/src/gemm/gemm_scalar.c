@@ -6,6 +6,25 @@
 #include "simd/load_scalar.h"
 #include "simd/round_bf16.h"
 
+int32_t gemm_f32_scalar(const void *w, int32_t dtype, int64_t w_stride, int64_t n, int64_t k,
+                        const float *x, int64_t x_stride, int64_t m, float alpha, float beta,
+                        float *y, int64_t y_stride, void *scratch) {
+  assert(n >= 0 && k >= 0 && m >= 0);
+  (void)scratch;
+  if (dtype != GK_F32 && dtype != GK_F16 && dtype != GK_BF16) return GK_EINVAL;
+  for (int64_t j = 0; j < n; j++) {
+    for (int64_t i = 0; i < m; i++) {
+      float sum = 0;
+      for (int64_t c = 0; c < k; c++) {
+        sum += x[i * x_stride + c] * gk_load_scalar(w, j * w_stride + c, dtype);
+      }
+      float *y_ij = y + i * y_stride + j;
+      *y_ij = beta == 0 ? alpha * sum : alpha * sum + beta * *y_ij;
+    }
+  }
+  return GK_OK;
+}
+
 /* sum_c x(i, c) * w[c] */
 static float dot(const unsigned char *w, const uint16_t *x, int64_t i, int64_t k) {
   float sum = 0;

@@ -20,7 +20,7 @@ static inline void gk_pack_tile(const float *const *row, __mmask16 used, int64_t
   GK_UNROLL(16) for (int r = 0; r < PACKED_ROWS; r++) {
     words[r] = _mm512_castsi512_ps(gk_round_32(row[r] + c, columns));
   }
-  gk_transpose_16x16(words);
+  gk_transpose(words);
   GK_UNROLL(16) for (int r = 0; r < PACKED_ROWS; r++) {
     _mm512_storeu_ps(out + r * 64, _mm512_maskz_mov_ps(used, words[r]));
   }

@@ -4,7 +4,7 @@
 #include "simd/vec_avx512.h"
 
 /* Lane j of vector i becomes lane i of vector j: words, pairs, quarters, halves. */
-static inline void gk_transpose_16x16(__m512 v[16]) {
+static inline void gk_transpose(gk_vec v[GK_LANES]) {
   __m512 t[16];
   GK_UNROLL(8) for (int i = 0; i < 16; i += 2) {
     t[i] = _mm512_unpacklo_ps(v[i], v[i + 1]);

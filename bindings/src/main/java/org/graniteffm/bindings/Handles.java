@@ -49,6 +49,10 @@ final class Handles {
     static final MethodHandle HANDLE = granite_kernels_h.gk_gemm_bf16$handle();
   }
 
+  static final class GemmF32 {
+    static final MethodHandle HANDLE = granite_kernels_h.gk_gemm_f32$handle();
+  }
+
   static final class GemmGroupedBf16 {
     static final MethodHandle HANDLE = granite_kernels_h.gk_gemm_grouped_bf16$handle();
   }

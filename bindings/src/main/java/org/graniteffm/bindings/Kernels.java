@@ -504,6 +504,95 @@ public final class Kernels {
   }
 
   /**
+   * Product of many rows with a weight matrix: {@code y[i,j] = alpha * sum_c(x[i,c] * w[j,c]) +
+   * beta * y[i,j]}. Made for more rows than {@link #gemv} is.
+   *
+   * <p>Contract: {@code gk_gemm_f32} in gk_gemm.h.
+   *
+   * @param dtype element type of {@code w}: {@link #F32}, {@link #F16} or {@link #BF16}
+   * @param w [n, k] of {@code dtype}, at any byte offset
+   * @param wOffset bytes from the start of {@code w} to its first element
+   * @param wStride elements from one row to the next
+   * @param n rows of {@code w}
+   * @param k columns of {@code w}
+   * @param x float [m, k]
+   * @param xOffset bytes from the start of {@code x} to its first element
+   * @param xStride elements from one row to the next
+   * @param m rows of {@code x}
+   * @param alpha factor of the product
+   * @param beta factor of the old {@code y}, which is not read if this is 0
+   * @param y float [m, n], updated
+   * @param yOffset bytes from the start of {@code y} to its first element
+   * @param yStride elements from one row to the next
+   * @param scratch {@link #GEMM_SCRATCH} bytes to work in, overwritten
+   * @throws IllegalArgumentException if {@code dtype} is another one, a size is out of range, a
+   *     stride is smaller than a row, or a segment is on the heap, misaligned, read-only though
+   *     written, or overlaps what it may not
+   * @throws IndexOutOfBoundsException if an operand does not fit into its segment
+   * @throws IllegalStateException if a segment is closed or confined to another thread
+   */
+  public static void gemm(
+      int dtype,
+      MemorySegment w,
+      long wOffset,
+      long wStride,
+      long n,
+      long k,
+      MemorySegment x,
+      long xOffset,
+      long xStride,
+      long m,
+      float alpha,
+      float beta,
+      MemorySegment y,
+      long yOffset,
+      long yStride,
+      MemorySegment scratch) {
+    NativeLibraries.load();
+    int shift = shift(dtype);
+    Checks.size("n", n);
+    Checks.size("k", k);
+    Checks.size("m", m);
+    long wAt = Checks.matrix("w", w, wOffset, n, k, wStride, shift);
+    long xAt = Checks.words("x", x, xOffset, m, k, xStride);
+    long yAt = Checks.writableWords("y", y, yOffset, m, n, yStride);
+    long scratchAt = Checks.writableBytes("scratch", scratch, 0, GEMM_SCRATCH);
+    long size = GEMM_SCRATCH;
+    Checks.disjoint("y", yAt, m, n * 4, yStride * 4, "w", wAt, n, k << shift, wStride << shift);
+    Checks.disjoint("y", yAt, m, n * 4, yStride * 4, "x", xAt, m, k * 4, xStride * 4);
+    Checks.disjoint("scratch", scratchAt, 1, size, size, "w", wAt, n, k << shift, wStride << shift);
+    Checks.disjoint("scratch", scratchAt, 1, size, size, "x", xAt, m, k * 4, xStride * 4);
+    Checks.disjoint("scratch", scratchAt, 1, size, size, "y", yAt, m, n * 4, yStride * 4);
+    if (Checks.nothing(m, n)) {
+      return;
+    }
+    int status;
+    try {
+      status =
+          (int)
+              Handles.GemmF32.HANDLE.invokeExact(
+                  w.asSlice(wOffset),
+                  dtype,
+                  wStride,
+                  n,
+                  k,
+                  x.asSlice(xOffset),
+                  xStride,
+                  m,
+                  alpha,
+                  beta,
+                  y.asSlice(yOffset),
+                  yStride,
+                  scratch);
+    } catch (Throwable t) {
+      throw Handles.<RuntimeException>rethrow(t);
+    }
+    if (status != OK) {
+      throw refused("gemm", status, "dtype " + dtype);
+    }
+  }
+
+  /**
    * Rounds rows to bfloat16 and packs them for {@link #gemmBf16} and {@link #siluMulGemmBf16}.
    *
    * <p>Contract: {@code gk_pack_bf16} in gk_gemm.h.

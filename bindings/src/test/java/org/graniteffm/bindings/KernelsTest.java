@@ -274,11 +274,22 @@ class KernelsTest {
   @ParameterizedTest
   @CsvSource({"F32, 1", "F32, 9", "F16, 1", "F16, 3", "BF16, 1", "BF16, 8"})
   void gemvMatchesReference(String dtype, int m) {
+    productMatchesReference(dtype, m, false);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"F32, 1", "F32, 9", "F16, 3", "F16, 20", "BF16, 6", "BF16, 13"})
+  void gemmMatchesReference(String dtype, int m) {
+    productMatchesReference(dtype, m, true);
+  }
+
+  private void productMatchesReference(String dtype, int m, boolean many) {
     int n = 7;
     int k = 45;
     Weights w = weights(arena, random, dtype(dtype), n, k, 3);
     double[][] values = w.values();
     Matrix x = matrix(arena, m, k, 2).fill(random);
+    MemorySegment scratch = arena.allocate(Kernels.GEMM_SCRATCH, 4);
     onEveryTier(() -> {
       Matrix y = matrix(arena, m, n, 4).fill(random);
       double[][] expected = new double[m][n];
@@ -291,22 +302,42 @@ class KernelsTest {
           expected[i][j] = 0.5 * sum + 2 * y.get(i, j);
         }
       }
-      Kernels.gemv(
-          w.dtype(),
-          w.segment(),
-          w.offset(),
-          w.stride(),
-          n,
-          k,
-          x.segment(),
-          x.offset(),
-          x.stride(),
-          m,
-          0.5f,
-          2,
-          y.segment(),
-          y.offset(),
-          y.stride());
+      if (many) {
+        Kernels.gemm(
+            w.dtype(),
+            w.segment(),
+            w.offset(),
+            w.stride(),
+            n,
+            k,
+            x.segment(),
+            x.offset(),
+            x.stride(),
+            m,
+            0.5f,
+            2,
+            y.segment(),
+            y.offset(),
+            y.stride(),
+            scratch);
+      } else {
+        Kernels.gemv(
+            w.dtype(),
+            w.segment(),
+            w.offset(),
+            w.stride(),
+            n,
+            k,
+            x.segment(),
+            x.offset(),
+            x.stride(),
+            m,
+            0.5f,
+            2,
+            y.segment(),
+            y.offset(),
+            y.stride());
+      }
       y.assertNear(expected, TOLERANCE, "y");
     });
   }

@@ -310,6 +310,23 @@ final class Specimens {
               factor(0f),
               out("y", 5 + 4),
               stride("y", 5, 4)),
+          // w [4, 3], x [2, 3], y [2, 4]
+          kernel(
+              "gemm",
+              "gk_gemm_f32",
+              dtype(Kernels.BF16),
+              bytes("w", (3 * 7 + 3) * 2),
+              stride("w", 7, 3),
+              size("n", 4),
+              size("k", 3),
+              in("x", 4 + 3),
+              stride("x", 4, 3),
+              size("m", 2),
+              factor(1f),
+              factor(0f),
+              out("y", 5 + 4),
+              stride("y", 5, 4),
+              out("scratch", Kernels.GEMM_SCRATCH / 4).withoutOffset()),
           kernel("packedBytes", "", size("rows", 2), size("cols", 3)),
           // rows of x [5, 3], packed as one tile of 16 rows and 32 columns
           kernel(

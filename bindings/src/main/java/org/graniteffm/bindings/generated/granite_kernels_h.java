@@ -23,10 +23,10 @@ public class granite_kernels_h extends granite_kernels_h$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int GK_ABI_VERSION = (int)4L;
+    private static final int GK_ABI_VERSION = (int)5L;
     /**
      * {@snippet lang=c :
-     * #define GK_ABI_VERSION 4
+     * #define GK_ABI_VERSION 5
      * }
      */
     public static int GK_ABI_VERSION() {
@@ -545,6 +545,78 @@ public class granite_kernels_h extends granite_kernels_h$shared {
                 traceDowncall("gk_embed", table, dtype, table_stride, vocab, ids, rows, cols, multiplier, out, out_stride);
             }
             return (int)mh$.invokeExact(table, dtype, table_stride, vocab, ids, rows, cols, multiplier, out, out_stride);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class gk_gemm_f32 {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            granite_kernels_h.C_INT,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_INT,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_FLOAT,
+            granite_kernels_h.C_FLOAT,
+            granite_kernels_h.C_POINTER,
+            granite_kernels_h.C_LONG,
+            granite_kernels_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("gk_gemm_f32");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t gk_gemm_f32(const void *w, int32_t dtype, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride, void *scratch)
+     * }
+     */
+    public static FunctionDescriptor gk_gemm_f32$descriptor() {
+        return gk_gemm_f32.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t gk_gemm_f32(const void *w, int32_t dtype, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride, void *scratch)
+     * }
+     */
+    public static MethodHandle gk_gemm_f32$handle() {
+        return gk_gemm_f32.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t gk_gemm_f32(const void *w, int32_t dtype, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride, void *scratch)
+     * }
+     */
+    public static MemorySegment gk_gemm_f32$address() {
+        return gk_gemm_f32.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t gk_gemm_f32(const void *w, int32_t dtype, int64_t w_stride, int64_t n, int64_t k, const float *x, int64_t x_stride, int64_t m, float alpha, float beta, float *y, int64_t y_stride, void *scratch)
+     * }
+     */
+    public static int gk_gemm_f32(MemorySegment w, int dtype, long w_stride, long n, long k, MemorySegment x, long x_stride, long m, float alpha, float beta, MemorySegment y, long y_stride, MemorySegment scratch) {
+        var mh$ = gk_gemm_f32.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("gk_gemm_f32", w, dtype, w_stride, n, k, x, x_stride, m, alpha, beta, y, y_stride, scratch);
+            }
+            return (int)mh$.invokeExact(w, dtype, w_stride, n, k, x, x_stride, m, alpha, beta, y, y_stride, scratch);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
