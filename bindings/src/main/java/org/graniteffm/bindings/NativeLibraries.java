@@ -103,6 +103,8 @@ public final class NativeLibraries {
       granite_kernels_h.gk_gemm_bf16$handle();
       granite_kernels_h.gk_attention_bf16$handle();
       granite_kernels_h.gk_silu_mul_gemm_bf16$handle();
+    } else {
+      granite_kernels_h.gk_gemm_f32$handle();
     }
   }
 
@@ -166,6 +168,17 @@ public final class NativeLibraries {
    */
   public static boolean hasMatrixUnit() {
     return activeIsa().equals("amx");
+  }
+
+  /**
+   * Whether the tier in use computes with vectors. Loads the kernels.
+   *
+   * @return if {@link Kernels#gemm} is faster than OpenBLAS on weights that are widened for it
+   * @throws NativeLibraryException as {@link #load}
+   * @throws UnsupportedIsaException as {@link #load}
+   */
+  public static boolean hasVectorUnit() {
+    return !activeIsa().equals("scalar");
   }
 
   /**

@@ -223,7 +223,9 @@ final class DoctorCommand implements Callable<Integer> {
     } catch (NativeLibraryException e) {
       works = false;
       openblas.put("error", e.getMessage());
-      advice.add("Prompts of more than a few tokens cannot run, since OpenBLAS cannot be loaded.");
+      advice.add(
+          "OpenBLAS cannot be loaded: prompts of more than a few tokens cannot run with f32"
+              + " weights, nor with any if the kernels are of the scalar tier.");
     }
     facts.put("openblas", openblas);
   }

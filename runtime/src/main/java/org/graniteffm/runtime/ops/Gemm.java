@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.graniteffm.bindings.Blas;
 import org.graniteffm.bindings.Kernels;
+import org.graniteffm.bindings.NativeLibraries;
 import org.graniteffm.runtime.tensor.DType;
 import org.graniteffm.runtime.tensor.NativeMemory;
 import org.graniteffm.runtime.tensor.Tensor;
@@ -13,8 +14,9 @@ import org.graniteffm.runtime.tensor.Tensor;
  * Ops#linear} and {@link Experts} hand to the pool.
  *
  * <p>Few activation rows go through the gemv kernel, which streams the weights once at the speed of
- * memory. Many go through OpenBLAS sgemm: straight on the mapping where the weights are f32, and
- * otherwise on a panel of weights that was widened to f32 a moment ago and is still in the cache.
+ * memory. Many go through OpenBLAS sgemm where the weights are f32, straight on the mapping, and
+ * otherwise through the gemm kernel, which widens them on their way. On the scalar tier, sgemm
+ * multiplies those, too: panels of them that were widened a moment ago and are still in the cache.
  */
 final class Gemm {
   /** Up to this many activation rows the gemv kernel is the faster one. */
@@ -36,6 +38,7 @@ final class Gemm {
       Math.max((long) PANEL_ROWS * PANEL_COLS * Float.BYTES, Kernels.GEMM_SCRATCH);
 
   private final MemorySegment[] panels;
+  private final boolean vectors = NativeLibraries.hasVectorUnit();
 
   /**
    * Allocates a panel for each worker; the pages are touched when they are first used.
@@ -94,6 +97,24 @@ final class Gemm {
     } else if (dtype == DType.F32 && weights.address() % Float.BYTES == 0) {
       Blas.sgemm(
           rows, count, k, alpha, x, xOffset, xStride, weights, wOffset, k, 0f, y, yOffset, yStride);
+    } else if (vectors) {
+      Kernels.gemm(
+          Linear.kernelType(dtype),
+          weights,
+          wOffset,
+          k,
+          count,
+          k,
+          x,
+          xOffset,
+          xStride,
+          rows,
+          alpha,
+          0f,
+          y,
+          yOffset,
+          yStride,
+          panels[worker]);
     } else {
       int type = Linear.kernelType(dtype);
       MemorySegment panel = panels[worker];
