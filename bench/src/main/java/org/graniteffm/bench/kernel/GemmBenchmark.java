@@ -10,9 +10,9 @@ import org.openjdk.jmh.annotations.Setup;
  * Many rows of activations times a weight matrix: what reading a prompt consists of.
  *
  * <p>32 tokens are what one expert gets of a prompt of 128 (8 of 32 experts each), 128 and 512 what
- * dense models get; 16 lie near the change from the gemv kernel, which is the one here. OpenBLAS
- * multiplies f32 weights where they are, and 16-bit ones after widening panel by panel. GFLOP/s
- * compare with {@link PeakBenchmark}.
+ * dense models get; 16 are the last that the gemv kernel is for. OpenBLAS multiplies f32 weights
+ * where they are, and 16-bit ones after widening panel by panel. GFLOP/s compare with {@link
+ * PeakBenchmark}.
  *
  * <p>Weights come from memory, as every layer has its own; each is used so often that a cache would
  * make little difference.

@@ -6,6 +6,7 @@ import org.graniteffm.bench.Residency;
 import org.graniteffm.bench.Tier;
 import org.graniteffm.bindings.Kernels;
 import org.graniteffm.runtime.ops.Linear;
+import org.graniteffm.runtime.ops.Ops;
 import org.graniteffm.runtime.tensor.DType;
 import org.openjdk.jmh.annotations.Benchmark;
 
@@ -20,6 +21,7 @@ public abstract class ProductBenchmark extends KernelBenchmark {
   private long n;
   private long k;
   private MemorySegment y;
+  private MemorySegment scratch;
 
   /** For the benchmarks alone. */
   ProductBenchmark() {}
@@ -44,6 +46,7 @@ public abstract class ProductBenchmark extends KernelBenchmark {
     weights = new Operands.Pool(arena, dtype, n * k, residency.copies(bytes), 1);
     x = Operands.floats(arena, m * k, 2);
     y = Operands.zeros(arena, m * n);
+    scratch = Operands.zeros(arena, Kernels.GEMM_SCRATCH / Float.BYTES);
     widened = new WidenedProduct(arena, dtype);
     Rates.flops(2.0 * m * n * k);
     return bytes;
@@ -55,14 +58,19 @@ public abstract class ProductBenchmark extends KernelBenchmark {
   }
 
   /**
-   * By the kernel for few rows.
+   * By the kernel for so many rows.
    *
    * @param tier of the kernel
    * @return the product
    */
   @Benchmark
   public MemorySegment kernel(Tier tier) {
-    Kernels.gemv(type, weights.next(), 0, k, n, k, x, 0, k, m, 1, 0, y, 0, n);
+    MemorySegment w = weights.next();
+    if (m <= Ops.GEMV_ROWS) {
+      Kernels.gemv(type, w, 0, k, n, k, x, 0, k, m, 1, 0, y, 0, n);
+    } else {
+      Kernels.gemm(type, w, 0, k, n, k, x, 0, k, m, 1, 0, y, 0, n, scratch);
+    }
     return y;
   }
 

@@ -12,8 +12,8 @@ import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
 
 /**
- * Widening of a panel of weights, which happens before every product of a prompt on CPUs without
- * bfloat16 arithmetic.
+ * Widening of a panel of weights, which happens before every product of a prompt on the scalar
+ * tier, and of what a cache in bfloat16 holds when it is read out.
  *
  * <p>256 x 1024 is the panel of the runtime, whose f32 copy is 1 MiB and is written to the same
  * place every time. A conversion counts as one operation.

@@ -8,8 +8,8 @@ import org.graniteffm.runtime.ops.Linear;
 import org.graniteffm.runtime.tensor.DType;
 
 /**
- * Product by OpenBLAS, as the runtime does it on one thread: f32 weights where they are, others in
- * panels that are widened first.
+ * Product by OpenBLAS, as the runtime does it on one thread of the scalar tier: f32 weights where
+ * they are, others in panels that are widened first.
  */
 final class WidenedProduct {
   // The runtime's own panel, whose f32 copy is about a second-level cache.
