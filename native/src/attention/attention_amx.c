@@ -146,7 +146,8 @@ typedef struct scoring {
 
 enum { SCORE_STEP = 5, SCORE_END = 4 }; /* operations */
 
-/* Operation i of a step of 32 dimensions: the queries, then four times 16 keys. */
+/* Operation i of a step of 32 dimensions: the queries, then four times 16 keys. Instructions have tiles
+ * by number, so each is a case. */
 GK_TEMPLATE void score_operation(const scoring *w, int step, int i) {
 #define SCORE(tile, keys)                                       \
   do {                                                          \
@@ -154,7 +155,7 @@ GK_TEMPLATE void score_operation(const scoring *w, int step, int i) {
     _tile_loadd(keys, k + (int64_t)16 * tile * stride, stride); \
     _tile_dpbf16ps(tile, keys, 4);                              \
   } while (0)
-  if (i > 0 ? i > w->sixteens : w->sixteens == 0) return;
+  if (w->sixteens < (i == 0 ? 1 : i)) return;
   const unsigned char *const k = w->k + step * 64;
   const int64_t stride = w->k_stride;
   switch (i) {
@@ -321,7 +322,8 @@ typedef struct adding {
 
 enum { ADD_GROUP = 18 }; /* operations */
 
-/* Operation i for up to four tiles of dimensions from d on, of so many `left`. */
+/* Operation i for up to four tiles of dimensions from d on, of so many `left`: 0 to 3 begin the sums, 4
+ * to 8 add the first half of the keys, 9 to 13 the second, 14 to 17 store the sums. */
 GK_TEMPLATE void add_operation(const adding *w, int d, int left, int i) {
 #define BEGIN(tile)                             \
   do {                                          \
