@@ -94,7 +94,31 @@ final class Gemm {
           y,
           yOffset,
           yStride);
-    } else if (dtype == DType.F32 && weights.address() % Float.BYTES == 0) {
+    } else {
+      multiplyMany(
+          x, xOffset, xStride, rows, w, wOffset, count, alpha, y, yOffset, yStride, worker);
+    }
+  }
+
+  // A method of its own: within the other, it would keep that from being inlined where a token is
+  // multiplied, and then slices are allocated for each.
+  private void multiplyMany(
+      MemorySegment x,
+      long xOffset,
+      long xStride,
+      int rows,
+      Tensor w,
+      long wOffset,
+      int count,
+      float alpha,
+      MemorySegment y,
+      long yOffset,
+      long yStride,
+      int worker) {
+    int k = (int) w.size(w.rank() - 1);
+    DType dtype = w.dtype();
+    MemorySegment weights = w.segment();
+    if (dtype == DType.F32 && weights.address() % Float.BYTES == 0) {
       Blas.sgemm(
           rows, count, k, alpha, x, xOffset, xStride, weights, wOffset, k, 0f, y, yOffset, yStride);
     } else if (vectors) {
