@@ -100,8 +100,8 @@ final class Gemm {
     }
   }
 
-  // A method of its own: within the other, it would keep that from being inlined where a token is
-  // multiplied, and then slices are allocated for each.
+  // A method of its own: together they are longer than the 325 bytes of code up to which HotSpot
+  // inlines a hot method, and then a token's product allocates the slices of its operands.
   private void multiplyMany(
       MemorySegment x,
       long xOffset,
