@@ -128,9 +128,9 @@ static void splits_change_no_bit(const gk_table *kernels) {
       const int64_t k = sizes[s];
       if (p.many && k > 100 && k != 513) continue; /* one element costs as much as a tile: time */
       const int place = (int)s % CHECK_PLACES;
-      const size_t element = check_element_size(products[d].dtype);
+      const size_t element = check_element_size(p.dtype);
       unsigned char *w = check_weights(place, N, k, k, element);
-      check_fill_weights(w, products[d].dtype, N, k, k);
+      check_fill_weights(w, p.dtype, N, k, k);
       float *x = check_f32(place, M, k, k);
       check_fill(x, M, k, k, -1, 1);
       float *one = check_f32(place, M, N, Y_STRIDE), *other = check_f32(place, M, N, Y_STRIDE);
@@ -144,8 +144,8 @@ static void splits_change_no_bit(const gk_table *kernels) {
         for (int64_t split = 0; split <= N; split++) {
           const int64_t i0 =
               M - m; /* rows from the end, so that a row is met at each place in a block */
-          check_case("many=%d dtype=%d k=%lld m=%lld split=%lld", products[d].many,
-                     products[d].dtype, (long long)k, (long long)m, (long long)split);
+          check_case("many=%d dtype=%d k=%lld m=%lld split=%lld", p.many, p.dtype, (long long)k,
+                     (long long)m, (long long)split);
           multiply(kernels, p, w, k, split, k, x + i0 * k, k, m, 1, 0, other + i0 * N, Y_STRIDE);
           multiply(kernels, p, w + (size_t)(split * k) * element, k, N - split, k, x + i0 * k, k, m,
                    1, 0, other + i0 * N + split, Y_STRIDE);
@@ -169,13 +169,13 @@ static void long_and_many_rows_change_no_bit(const gk_table *kernels) {
     const product p = products[d];
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
       const int64_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
-      if (products[d].many && n > 10) continue; /* as above */
-      const size_t element = check_element_size(products[d].dtype);
-      if (n < 10) check_product(kernels, products[d], 0, m, n, k, 1, 0);
-      check_case("many=%d dtype=%d m=%lld n=%lld k=%lld", products[d].many, products[d].dtype,
-                 (long long)m, (long long)n, (long long)k);
+      if (p.many && n > 10) continue; /* as above */
+      const size_t element = check_element_size(p.dtype);
+      if (n < 10) check_product(kernels, p, 0, m, n, k, 1, 0);
+      check_case("many=%d dtype=%d m=%lld n=%lld k=%lld", p.many, p.dtype, (long long)m,
+                 (long long)n, (long long)k);
       unsigned char *w = check_weights(2, n, k, k, element);
-      check_fill_weights(w, products[d].dtype, n, k, k);
+      check_fill_weights(w, p.dtype, n, k, k);
       float *x = check_f32(2, m, k, k), *y = check_f32(2, m, n, n), *one = check_f32(2, 1, 1, 1);
       check_fill(x, m, k, k, -1, 1);
       multiply(kernels, p, w, k, n, k, x, k, m, 1, 0, y, n);
